@@ -1,0 +1,62 @@
+"""convscope data make-words, get, check."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from convscope.cli.show import Json, print_json, progress_bar
+
+Folder = Annotated[Path, typer.Argument(help="The folder of the data.", metavar="DIR")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    group = typer.Typer(no_args_is_help=True, help="Make, get and check data.")
+    group.command("make-words")(make_words)
+    group.command("get")(get)
+    group.command("check")(check)
+    app.add_typer(group, name="data")
+
+
+def make_words(
+    folder: Folder,
+    clips: Annotated[int, typer.Option("--clips", help="Number of clips in all.")] = 1600,
+    seed: Annotated[int, typer.Option("--seed", help="Another seed, other speakers.")] = 0,
+    workers: Annotated[int | None, typer.Option("--workers", help="Default: all cores.")] = None,
+) -> None:
+    """Synthesise the reports' 16 words with espeak-ng, in the real set's layout and split."""
+    from convscope.data.synthetic_words import make_words as synthesise
+
+    with progress_bar("synthesising") as tell:
+        print(synthesise(folder, clips, seed, workers=workers, progress=tell))
+
+
+class Source(StrEnum):
+    """Data sets that can be downloaded."""
+
+    SPEECH_COMMANDS = "speech-commands"
+
+
+def get(
+    source: Annotated[Source, typer.Argument(help="What to download.")],
+    folder: Folder,
+) -> None:
+    """Download a data set, verify and unpack it; the same command again resumes."""
+    from convscope.data.speech_commands import get_speech_commands
+
+    with progress_bar(source.value) as tell:
+        print(get_speech_commands(folder, tell))
+
+
+def check(folder: Folder, json: Json = False) -> None:
+    """What is in a folder, per class and split, and every file that is broken, by name."""
+    from convscope.data.check import check_folder, print_report
+
+    with progress_bar("reading") as tell:
+        report = check_folder(folder, progress=tell)
+    if json:
+        print_json(report.to_dict())
+    else:
+        print_report(report)

@@ -1,0 +1,132 @@
+"""convscope board, errors, score, predict, export: what reads finished runs."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from convscope.cli.show import Assignments, Json, print_json, print_table
+
+RunFolder = Annotated[Path, typer.Argument(help="A run's folder.", metavar="RUN")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command()(board)
+    app.command()(errors)
+    app.command()(score)
+    app.command()(predict)
+    app.command()(export)
+
+
+def board(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders, or folders of them.")],
+    json: Json = False,
+) -> None:
+    """The table of runs: accuracy, parameters, time, and what is on the Pareto front."""
+    from convscope.scores.board import board_rows, board_table, find_runs
+
+    rows = board_rows(find_runs(runs))
+    if json:
+        print_json([row.to_dict() for row in rows])
+    else:
+        print_table(board_table(rows))
+
+
+def errors(
+    run: RunFolder,
+    actual: Annotated[str | None, typer.Option("--actual", help="Only clips of this class.")] = None,
+    predicted: Annotated[
+        str | None, typer.Option("--predicted", help="Only clips taken for this class.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Make a page here to hear or see them.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """The wrongly labelled test clips, most confident first."""
+    from convscope.run import Run
+    from convscope.scores.errors import errors_table, wrong_clips_of
+
+    found = Run.existing(run)
+    clips = wrong_clips_of(found, actual, predicted)
+    if json:
+        print_json([clip.to_dict() for clip in clips])
+    else:
+        print_table(errors_table(clips))
+    if out is not None:
+        from convscope.report.errors_page import errors_page
+
+        page = errors_page(found, clips, out)
+        typer.echo(page, err=json)
+
+
+class Part(StrEnum):
+    """Which clips are scored."""
+
+    TEST = "test"
+    ALL = "all"
+
+
+def score(
+    run: RunFolder,
+    assignments: Assignments = None,
+    split: Annotated[Part, typer.Option("--split", help="Which clips.")] = Part.TEST,
+    json: Json = False,
+) -> None:
+    """Score a run on other data: data.folder=DIR, and other data.* keys."""
+    from convscope.cli.train import load
+    from convscope.run import Run
+    from convscope.scores.table import class_table
+    from convscope.score import other_data, score_on
+    from convscope.training.checkpoint import load_trained
+
+    trained = load_trained(Run.existing(run))
+    data = load(other_data(trained, assignments or []), for_training=False)
+    result = score_on(trained, data, split.value)
+    if json:
+        print_json({"run": str(run), "split": split.value, **result.to_dict()})
+        return
+    print_table(class_table(result))
+    print(
+        f"accuracy {result.accuracy:.4f} (95 % interval {result.interval.low:.4f} to "
+        f"{result.interval.high:.4f}) on {result.n} clips"
+    )
+
+
+def predict(
+    run: RunFolder,
+    files: Annotated[list[Path], typer.Argument(help="Sounds or images.", metavar="FILE")],
+    json: Json = False,
+) -> None:
+    """Labels with probabilities; window by window for a longer recording."""
+    from convscope.predict import predict_file, prediction_table
+    from convscope.run import Run
+    from convscope.training.checkpoint import load_trained
+
+    trained = load_trained(Run.existing(run))
+    predictions = [p for file in files for p in predict_file(trained, file)]
+    if json:
+        print_json([prediction.to_dict() for prediction in predictions])
+    else:
+        print_table(prediction_table(predictions))
+
+
+class Format(StrEnum):
+    """What a net can be exported to."""
+
+    ONNX = "onnx"
+
+
+def export(
+    run: RunFolder,
+    to: Annotated[Format, typer.Option("--to", help="The format.")] = Format.ONNX,
+    out: Annotated[Path | None, typer.Option("--out", help="Default: in the run folder.")] = None,
+) -> None:
+    """The net as one file for other programs."""
+    from convscope.export import export_onnx
+    from convscope.run import Run
+
+    found = Run.existing(run)
+    print(export_onnx(found, out or found.path(f"model.{to.value}")))

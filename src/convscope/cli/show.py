@@ -1,0 +1,57 @@
+"""What the commands print: results on standard output, everything else on standard error."""
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON object, for machines.")]
+Assignments = Annotated[
+    list[str] | None,
+    typer.Argument(help="Settings over the recipe's, such as train.epochs=5.", metavar="KEY=VALUE"),
+]
+
+
+def print_json(value: Any) -> None:
+    """One JSON value on one line."""
+    print(json.dumps(value, allow_nan=False))
+
+
+def print_table(table: "Table") -> None:
+    """A table for people: as wide as the terminal, or as it needs where there is none."""
+    from rich.console import Console
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=max(console.measure(table).maximum, 80))
+    console.print(table)
+
+
+def warn(message: str) -> None:
+    """A line on standard error that ends nothing."""
+    print(f"convscope: {message}", file=sys.stderr)
+
+
+def log_to_stderr() -> None:
+    """Warnings of the library as lines on standard error."""
+    logging.basicConfig(format="convscope: %(message)s", level=logging.WARNING, stream=sys.stderr)
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on standard error; it yields the function to tell (done, total)."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn
+
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

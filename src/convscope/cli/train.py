@@ -1,0 +1,102 @@
+"""convscope describe, convscope train."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from convscope.cli.show import Assignments, Json, log_to_stderr, print_json, print_table, warn
+
+if TYPE_CHECKING:
+    from convscope.data.config import DataConfig
+    from convscope.data.dataset import Dataset
+    from convscope.run import Run
+
+Recipe = Annotated[Path, typer.Argument(help="A recipe: a YAML file.", metavar="RECIPE")]
+Out = Annotated[Path, typer.Option("--out", help="The folder that holds the run folders.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command()(describe)
+    app.command()(train)
+
+
+def describe(recipe: Recipe, assignments: Assignments = None, json: Json = False) -> None:
+    """The layer table of a recipe's net: shape, receptive field, parameters, FLOPs, bytes."""
+    from convscope.models.describe import describe as rows_of
+    from convscope.models.table import layer_table, layers_as_json
+    from convscope.recipe import read_cell
+
+    cell = read_cell(recipe, assignments or [])
+    rows = rows_of(cell.model, cell.data.shape, cell.n_classes)
+    rate_hz = getattr(cell.data, "rate_hz", None)
+    if json:
+        print_json(layers_as_json(rows, rate_hz))
+    else:
+        print_table(layer_table(rows, rate_hz))
+
+
+def train(
+    recipe: Recipe,
+    assignments: Assignments = None,
+    out: Out = Path("runs"),
+    json: Json = False,
+) -> None:
+    """Train one cell; the same command again goes on where it stopped."""
+    from convscope.cli.watch import TrainingBar
+    from convscope.recipe import read_cell
+    from convscope.training.cell import check_network
+    from convscope.training.fit import fit
+
+    log_to_stderr()
+    cell = read_cell(recipe, assignments or [])
+    check_network(cell)
+    data = load(cell.data)
+    with TrainingBar(cell.train.epochs) as bar:
+        run = fit(cell.model, data, cell.train, out, bar)
+    summary = _summary(run)
+    if json:
+        print_json(summary)
+    else:
+        _print_summary(run, summary)
+
+
+def load(config: "DataConfig", for_training: bool = True) -> "Dataset":
+    """The data with a progress bar while it is decoded, and a word on what was left out."""
+    from convscope.cli.show import progress_bar
+    from convscope.data.load import load_dataset
+
+    with progress_bar("decoding") as tell:
+        data = load_dataset(config, progress=tell, for_training=for_training)
+    if data.left_out:
+        first = data.left_out[0]
+        warn(f"{len(data.left_out)} bad files left out, such as {first.path} ({first.reason})")
+    return data
+
+
+def _summary(run: "Run") -> dict[str, Any]:
+    scores = run.scores
+    return {
+        "run": str(run.folder),
+        "params": scores["params"],
+        "test_accuracy": scores["accuracy"],
+        "interval": scores["interval"],
+        "epochs": scores["epochs"],
+        "best_epoch": scores["best_epoch"],
+        "validation_accuracy": scores["validation_accuracy"],
+        "chance": scores["chance"],
+        "seconds": round(sum(row["seconds"] for row in run.epochs), 3),
+    }
+
+
+def _print_summary(run: "Run", summary: dict[str, Any]) -> None:
+    low, high = summary["interval"]
+    print(
+        f"test accuracy {summary['test_accuracy']:.4f} (95 % interval {low:.4f} to {high:.4f}), "
+        f"{summary['params']:,} parameters, best of {summary['epochs']} epochs: "
+        f"{summary['best_epoch']}, {summary['seconds']:.0f} s"
+    )
+    if summary["chance"]:
+        print("this net never left chance: it answers no better than guessing")
+    print(run.folder)

@@ -1,0 +1,51 @@
+"""A training's progress, on standard error."""
+
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from typing_extensions import Self
+
+from convscope.training.fit import Watcher
+
+
+class TrainingBar(Watcher):
+    """One bar over all epochs, and a line for each epoch that is done."""
+
+    def __init__(self, epochs: int) -> None:
+        self._epochs = epochs
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+        )
+        self._task = self._bar.add_task("training", total=epochs)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def step(self, epoch: int, done: int, total: int) -> None:
+        self._bar.update(
+            self._task,
+            completed=epoch - 1 + done / total,
+            description=f"epoch {epoch} of at most {self._epochs}, step {done} of {total}",
+        )
+
+    def epoch(self, row: dict[str, float]) -> None:
+        self._bar.console.print(
+            f"epoch {row['epoch']:>3.0f}  loss {row['train_loss']:.4f}  "
+            f"validation loss {row['validation_loss']:.4f}  "
+            f"accuracy {row['validation_accuracy']:.4f}  {row['seconds']:.1f} s",
+            highlight=False,
+        )

@@ -1,0 +1,181 @@
+"""What is in a data folder, and which of its files are broken or suspicious, by name."""
+
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import repeat
+from pathlib import Path
+from typing import Literal, TypeAlias, TypeVar
+
+from convscope.data.dataset import BadFile
+from convscope.data.file_facts import FileFacts, examine
+from convscope.data.files import ClipFile, Progress, list_class_folders, require_folder
+from convscope.data.manifest import list_manifest
+from convscope.data.sound_files import SOUND_SUFFIXES
+from convscope.data.words import list_words
+from convscope.errors import UserError
+from convscope.types import SPLITS, Split
+
+Layout: TypeAlias = Literal["words", "sounds", "manifest", "images"]
+
+SILENT_PEAK = 10 ** (-60 / 20)
+"""A sound whose peak lies below -60 dB of full scale is silent."""
+
+CLIPPED_SHARE = 0.001
+"""A sound is clipped if this share of its samples stands at the full scale of 16 bits."""
+
+_BATCH = 256  # files between two calls of progress
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """Files of the same contents.
+
+    Attributes:
+        files: their names.
+        across_classes: whether they are of several classes.
+        across_splits: whether they are in several splits: a test clip that was trained on.
+    """
+
+    files: tuple[str, ...]
+    across_classes: bool
+    across_splits: bool
+
+
+@dataclass(frozen=True)
+class FolderReport:
+    """What is in a data folder; `dataclasses.asdict` makes it plain data.
+
+    Attributes:
+        folder: as it was named.
+        layout: what it was taken for.
+        n_files: sounds or images, broken ones too.
+        counts: files that can be used, by class and split.
+        rate_hz: the commonest rate; None for images.
+        seconds: the commonest length; None for images.
+        unreadable: files that cannot be read, and why.
+        empty: files of 0 bytes or without samples.
+        silent: sounds with a peak below `SILENT_PEAK`.
+        clipped: sounds of which `CLIPPED_SHARE` or more stands at full scale.
+        off_rate: sounds of another than the commonest rate.
+        odd_length: sounds of another than the commonest length.
+        duplicates: groups of files of the same contents.
+    """
+
+    folder: str
+    layout: Layout
+    n_files: int
+    counts: dict[str, dict[Split, int]]
+    rate_hz: int | None
+    seconds: float | None
+    unreadable: tuple[BadFile, ...]
+    empty: tuple[str, ...]
+    silent: tuple[str, ...]
+    clipped: tuple[str, ...]
+    off_rate: tuple[str, ...]
+    odd_length: tuple[str, ...]
+    duplicates: tuple[Duplicates, ...]
+
+
+def check_folder(
+    folder: str | Path, workers: int | None = None, progress: Progress | None = None
+) -> FolderReport:
+    """Read every file below a folder and say what is there.
+
+    Args:
+        folder: words in the layout of Speech Commands (then with their official split), class/file
+            or split/class/file with sounds or images, or a CSV manifest.
+        workers: threads that read, None for one a core; the report does not depend on it.
+        progress: called with the number of files read and of all files.
+
+    Raises:
+        UserError: the folder is not there, cannot be read, or holds neither sounds nor images.
+    """
+    layout, files = _list_files(require_folder(str(folder), or_file=True))
+    facts = _examine_all(files, layout == "images", workers, progress)
+    every = list(zip(files, facts, strict=True))
+    usable = [(file, fact) for file, fact in every if fact.usable]
+    rate_hz = _commonest(fact.rate_hz for _, fact in usable)
+    seconds = _commonest(fact.seconds for _, fact in usable)
+    return FolderReport(
+        folder=str(folder),
+        layout=layout,
+        n_files=len(files),
+        counts=_counts(files, [file for file, _ in usable]),
+        rate_hz=rate_hz,
+        seconds=seconds,
+        unreadable=tuple(BadFile(file.id, fact.reason) for file, fact in every if fact.reason),
+        empty=tuple(file.id for file, fact in every if fact.empty),
+        silent=tuple(file.id for file, fact in usable if fact.peak < SILENT_PEAK),
+        clipped=tuple(file.id for file, fact in usable if fact.clipped_share >= CLIPPED_SHARE),
+        off_rate=tuple(file.id for file, fact in usable if fact.rate_hz != rate_hz),
+        odd_length=tuple(file.id for file, fact in usable if fact.seconds != seconds),
+        duplicates=_duplicates(usable),
+    )
+
+
+def _list_files(path: Path) -> tuple[Layout, list[ClipFile]]:
+    """The files of a folder, taken for what most of them are."""
+    from convscope.data.images import SUFFIXES as IMAGE_SUFFIXES
+
+    if path.is_file():
+        return "manifest", list_manifest(path)
+    sounds = list_class_folders(path, SOUND_SUFFIXES)
+    images = list_class_folders(path, IMAGE_SUFFIXES)
+    if not sounds and not images:
+        raise UserError(
+            f"{path} holds neither sounds nor images: expected word/speaker_nohash_n.wav, "
+            f"class/file or train/class/file"
+        )
+    if len(images) > len(sounds):
+        return "images", images
+    n_words = sum("_nohash_" in file.path.name for file in sounds)
+    if 2 * n_words > len(sounds) and sounds[0].id.count("/") == 1:
+        return "words", list_words(path)
+    return "sounds", sounds
+
+
+def _examine_all(
+    files: Sequence[ClipFile], is_image: bool, workers: int | None, progress: Progress | None
+) -> list[FileFacts]:
+    facts: list[FileFacts] = []
+    with ThreadPoolExecutor(workers) as threads:
+        for start in range(0, len(files), _BATCH):
+            paths = [file.path for file in files[start : start + _BATCH]]
+            facts += threads.map(examine, paths, repeat(is_image))
+            if progress:
+                progress(len(facts), len(files))
+    return facts
+
+
+def _counts(files: Iterable[ClipFile], usable: Iterable[ClipFile]) -> dict[str, dict[Split, int]]:
+    """Usable files by class and split; a class whose files are all broken has zeros."""
+    labels = sorted({file.label for file in files})
+    counts: dict[str, dict[Split, int]] = {label: dict.fromkeys(SPLITS, 0) for label in labels}
+    for file in usable:
+        counts[file.label][file.split] += 1
+    return counts
+
+
+def _duplicates(usable: Iterable[tuple[ClipFile, FileFacts]]) -> tuple[Duplicates, ...]:
+    groups: defaultdict[str, list[ClipFile]] = defaultdict(list)
+    for file, fact in usable:
+        groups[fact.sha256].append(file)
+    return tuple(
+        Duplicates(
+            files=tuple(file.id for file in group),
+            across_classes=len({file.label for file in group}) > 1,
+            across_splits=len({file.split for file in group}) > 1,
+        )
+        for group in groups.values()
+        if len(group) > 1
+    )
+
+
+_T = TypeVar("_T", bound=Hashable)
+
+
+def _commonest(values: Iterable[_T]) -> _T | None:
+    counts = Counter(values).most_common(1)
+    return counts[0][0] if counts else None

@@ -1,0 +1,170 @@
+"""From a recipe's data to clips in memory, whatever kind they are."""
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from convscope.data.cache import Decoded, decode_files
+from convscope.data.config import (
+    DataConfig,
+    ImagesConfig,
+    ManifestConfig,
+    MnistConfig,
+    SoundConfig,
+    SoundsConfig,
+    WordsConfig,
+)
+from convscope.data.dataset import Dataset
+from convscope.data.files import ClipFile, Decoder, Progress, list_class_folders, require_folder
+from convscope.data.manifest import list_manifest
+from convscope.data.sound_files import SOUND_SUFFIXES, sound_decoder
+from convscope.data.words import list_words
+from convscope.errors import UserError
+from convscope.types import SPLITS
+
+_EXPECTED: dict[type[DataConfig], str] = {
+    WordsConfig: "word/speaker_nohash_n.wav (or .flac, .ogg)",
+    SoundsConfig: "class/file or train/class/file, with .wav, .flac, .ogg, .mp3 or .aiff",
+    ManifestConfig: "a row for each file, path,label,split",
+    ImagesConfig: "class/file or train/class/file, with .jpg or .png",
+}
+
+
+def load_dataset(
+    config: DataConfig,
+    workers: int | None = None,
+    progress: Progress | None = None,
+    for_training: bool = True,
+) -> Dataset:
+    """The clips that a recipe asks for, in the order of their ids.
+
+    A file that cannot be used is left out and named in the data set.
+
+    Args:
+        config: the recipe's data.
+        workers: threads that decode, None for one a core; the result does not depend on it.
+        progress: called with the number of files decoded and of all files.
+        for_training: whether there must be clips to train and to validate on.
+
+    Raises:
+        UserError: no such folder, no clips of a class, too many bad files, no place for the
+            decoded clips, or no training possible.
+    """
+    if isinstance(config, MnistConfig):
+        from convscope.data.mnist import load_mnist
+
+        dataset = load_mnist(config)
+    else:
+        root, files, decoder = _list_files(config)
+        classes = _classes(config, files)
+        chosen = [file for file in files if file.label in classes]
+        decoded = decode_files(chosen, root, decoder, workers, progress)
+        _refuse_many_bad_files(config, decoded)
+        dataset = _dataset(config, classes, decoded)
+    if for_training:
+        require_trainable(dataset)
+    return dataset
+
+
+def require_trainable(dataset: Dataset) -> None:
+    """Raise a UserError unless every class can be trained and something can be validated."""
+    key = _classes_key(dataset.config)
+    counts = np.zeros((dataset.n_classes, len(SPLITS)), np.int64)
+    np.add.at(counts, (dataset.labels, dataset.splits), 1)
+    for name, (n_train, n_validation, n_test) in zip(dataset.classes, counts, strict=True):
+        if n_train + n_validation + n_test == 1:
+            raise UserError(
+                f"{key}: {name!r} has only one clip in {dataset.config.folder}: expected several "
+                f"of each class: add clips of it or leave it out"
+            )
+        if n_train == 0:
+            raise UserError(
+                f"{key}: {name!r} has no training clips in {dataset.config.folder}, only "
+                f"{n_validation} to validate and {n_test} to test: add clips or leave it out"
+            )
+    if counts[:, 1].sum() == 0:
+        raise UserError(
+            f"data.folder: no validation clips in {dataset.config.folder}, {counts[:, 0].sum()} to "
+            f"train and {counts[:, 2].sum()} to test: expected some, to stop training by: add clips"
+        )
+
+
+def _list_files(config: DataConfig) -> tuple[Path, list[ClipFile], Decoder]:
+    """Where the data lie, which files they are and how they are decoded."""
+    if isinstance(config, ManifestConfig):
+        path = require_folder(config.folder, or_file=True)
+        path = path if path.is_file() else path / "manifest.csv"
+        return path.parent, list_manifest(path), sound_decoder(config)
+    root = require_folder(config.folder)
+    if isinstance(config, ImagesConfig):
+        from convscope.data.images import image_decoder, list_images
+
+        name = f"image of {config.image_size} by {config.image_size} pixels"
+        files = list_images(config.model_copy(update={"folder": str(root)}))
+        return root, files, Decoder(name, config.shape, np.uint8, image_decoder(config))
+    assert isinstance(config, SoundConfig), f"no loader for {type(config).__name__}"
+    if isinstance(config, WordsConfig):
+        return root, list_words(root), sound_decoder(config)
+    return root, list_class_folders(root, SOUND_SUFFIXES), sound_decoder(config)
+
+
+def _classes(config: DataConfig, files: Sequence[ClipFile]) -> tuple[str, ...]:
+    """The classes in the order of the logits, each of which has files."""
+    there = sorted({file.label for file in files})
+    if not there:
+        raise UserError(
+            f"data.folder: {config.folder} is empty or holds other things: expected "
+            f"{_EXPECTED[type(config)]}"
+        )
+    names = tuple(there) if config.names is None else config.names
+    if len(names) < 2:
+        raise UserError(
+            f"data.folder: {config.folder} holds only one class, {names[0]!r}: "
+            f"expected at least two folders with files"
+        )
+    for name in names:
+        if name not in there:
+            close = difflib.get_close_matches(name, there, n=1)
+            meant = f" (did you mean {close[0]!r}?)" if close else ""
+            raise UserError(
+                f"{_classes_key(config)}: no clips of {name!r} in {config.folder}{meant}: "
+                f"there are {', '.join(there)}"
+            )
+    return names
+
+
+def _classes_key(config: DataConfig) -> str:
+    return "data.words" if isinstance(config, WordsConfig) else "data.classes"
+
+
+def _refuse_many_bad_files(config: DataConfig, decoded: Decoded) -> None:
+    bad = decoded.left_out
+    n_files = len(bad) + len(decoded.files)
+    if len(bad) <= config.max_bad_share * n_files:
+        return
+    named = ", ".join(f"{file.path} {file.reason}" for file in bad[:3])
+    more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
+    raise UserError(
+        f"data.folder: {len(bad)} of {n_files} files in {config.folder} cannot be used ({named}"
+        f"{more}), over data.max_bad_share={config.max_bad_share:g}: mend or remove them; "
+        f"convscope data check {config.folder} names all"
+    )
+
+
+def _dataset(config: DataConfig, classes: tuple[str, ...], decoded: Decoded) -> Dataset:
+    files = decoded.files
+    label_of = {name: i for i, name in enumerate(classes)}
+    split_of = {name: i for i, name in enumerate(SPLITS)}
+    return Dataset(
+        config=config,
+        classes=classes,
+        clips=decoded.clips,
+        labels=np.array([label_of[file.label] for file in files], np.int64),
+        splits=np.array([split_of[file.split] for file in files], np.int8),
+        ids=np.array([file.id for file in files], np.str_),
+        exact=decoded.exact,
+        fingerprint=decoded.fingerprint,
+        left_out=decoded.left_out,
+    )

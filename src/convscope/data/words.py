@@ -1,0 +1,18 @@
+"""Spoken words in the layout of Speech Commands: word/speaker_nohash_n.wav."""
+
+from pathlib import Path
+
+from convscope.data.files import ClipFile, files_by_class
+from convscope.data.sound_files import SOUND_SUFFIXES
+from convscope.data.splits import official_split
+
+
+def list_words(root: Path) -> list[ClipFile]:
+    """Every recording below `root`, with the official split: no speaker is in two parts.
+
+    Passed over: hidden files, folders such as `_background_noise_`, and whatever is no sound.
+
+    Raises:
+        UserError: a folder cannot be read.
+    """
+    return files_by_class(root, root, SOUND_SUFFIXES, official_split)

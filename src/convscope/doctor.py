@@ -1,0 +1,95 @@
+"""What works on this machine, what is missing, and how to get it."""
+
+import importlib.util
+import os
+import platform
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from convscope.data.cache import cache_folder
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        what: the thing.
+        works: whether it is there.
+        found: what was found.
+        remedy: how to get it; empty where it works.
+    """
+
+    what: str
+    works: bool
+    found: str
+    remedy: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def examine() -> list[Finding]:
+    """Look at everything that a command may need."""
+    checks: list[Callable[[], Finding]] = [_python, _torch, _gpu, _sound, _disk]
+    return [check() for check in checks] + [_extra(*extra) for extra in EXTRAS]
+
+
+EXTRAS = (
+    ("words", "synthesised words (data make-words, demo)", ("espeakng_loader",)),
+    ("export", "export to ONNX", ("onnx", "onnxscript", "onnxruntime")),
+)
+"""Each extra: its name, what it is for, the modules that it brings."""
+
+
+def _python() -> Finding:
+    return Finding("Python", True, platform.python_version())
+
+
+def _torch() -> Finding:
+    import torch
+
+    found = f"{torch.__version__}, {torch.get_num_threads()} threads on {os.cpu_count()} cores"
+    return Finding("torch", True, found)
+
+
+def _gpu() -> Finding:
+    import torch
+
+    if torch.cuda.is_available():
+        free, total = torch.cuda.mem_get_info()
+        name = torch.cuda.get_device_name()
+        return Finding("GPU", True, f"{name}, {free / 2**30:.1f} of {total / 2**30:.1f} GiB free")
+    if torch.mps.is_available():
+        return Finding("GPU", True, "Apple (mps): untried, ask for it with train.device=mps")
+    remedy = "trains on the CPU; for an NVIDIA GPU install its driver and a CUDA build of torch"
+    return Finding("GPU", False, "none that torch can use", remedy)
+
+
+def _sound() -> Finding:
+    import soundfile
+
+    formats = soundfile.available_formats()
+    missing = [name for name in ("WAV", "FLAC", "OGG") if name not in formats]
+    found = f"libsndfile {soundfile.__libsndfile_version__}"
+    remedy = "pip install --upgrade soundfile" if missing else ""
+    return Finding("sound files", not missing, found, remedy)
+
+
+def _disk() -> Finding:
+    folder = cache_folder()
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    free_gib = shutil.disk_usage(there).free / 2**30
+    writable = os.access(there, os.W_OK)
+    remedy = "" if writable else "name a folder of yours in CONVSCOPE_CACHE"
+    return Finding("cache", writable, f"{folder}, {free_gib:.1f} GiB free", remedy)
+
+
+def _extra(name: str, purpose: str, modules: tuple[str, ...]) -> Finding:
+    missing = [module for module in modules if importlib.util.find_spec(module) is None]
+    found = f"without {', '.join(missing)}" if missing else "installed"
+    remedy = f"pip install 'convscope[{name}]'" if missing else ""
+    return Finding(purpose, not missing, found, remedy)

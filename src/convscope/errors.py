@@ -1,0 +1,12 @@
+"""The two ways in which a command ends badly, and how it then exits."""
+
+
+class UserError(Exception):
+    """A mistake that the user can mend: exit code 2, one line, no traceback.
+
+    The message says what was expected, what came, and what to do.
+    """
+
+
+class RunFailed(Exception):
+    """A training that began and could not end well: exit code 1, its reason kept in the run."""

@@ -1,0 +1,56 @@
+"""A trained net as one file for other programs."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from convscope.errors import UserError
+from convscope.run import Run, write_atomically
+from convscope.training.checkpoint import Trained, load_trained
+
+OPSET = 20
+
+
+class Exported(nn.Module):
+    """Front end and net in one: (n_clips, *shape) at full scale 1 in, logits out."""
+
+    def __init__(self, trained: Trained) -> None:
+        super().__init__()
+        self.front = trained.front
+        self.net = trained.net
+
+    def forward(self, clips: Tensor) -> Tensor:
+        logits: Tensor = self.net(self.front(clips))
+        return logits
+
+
+def export_onnx(run: Run, path: Path) -> Path:
+    """Write the run's net as ONNX: input `clips`, float32, full scale 1; output `logits`.
+
+    The number of clips is free. A spectrogram front end is part of the file.
+
+    Raises:
+        UserError: where the packages that it needs are not installed.
+    """
+    try:
+        import onnx  # noqa: F401  (torch needs both, and says so only in the middle)
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise UserError(
+            f"export needs the package {error.name}: pip install 'convscope[export]'"
+        ) from None
+    trained = load_trained(run)
+    clips = torch.zeros(2, *trained.cell.data.clip_shape)
+    program = torch.onnx.export(
+        Exported(trained).eval(),
+        (clips,),
+        dynamo=True,
+        opset_version=OPSET,
+        input_names=["clips"],
+        output_names=["logits"],
+        dynamic_shapes=({0: torch.export.Dim("n_clips", min=1)},),
+        verbose=False,
+    )
+    write_atomically(path, lambda file: file.write(program.model_proto.SerializeToString()))
+    return path

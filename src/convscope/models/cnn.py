@@ -1,0 +1,105 @@
+"""From a spec to a torch module: one builder for waveforms, spectrograms and images."""
+
+import warnings
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from convscope.models.initializers import INITIALIZERS
+from convscope.models.plan import Layer, plan
+from convscope.models.spec import ConvNetSpec, ModelSpec
+from convscope.models.user_net import build_user_net
+from convscope.types import Shape
+
+# The copy that torch warns of is what `same` padding of an even kernel needs, in Keras as well.
+warnings.filterwarnings("ignore", "Using padding='same' with even kernel lengths")
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": nn.ReLU,
+    "tanh": nn.Tanh,
+    "rrelu": nn.RReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "elu": nn.ELU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+}
+"""With torch's own slopes. rrelu draws its slopes while it trains and then uses their mean."""
+
+CONV: dict[int, type[nn.Conv1d] | type[nn.Conv2d]] = {1: nn.Conv1d, 2: nn.Conv2d}
+POOL: dict[int, type[nn.MaxPool1d] | type[nn.MaxPool2d]] = {1: nn.MaxPool1d, 2: nn.MaxPool2d}
+NORM: dict[int, type[nn.BatchNorm1d] | type[nn.BatchNorm2d]] = {
+    1: nn.BatchNorm1d,
+    2: nn.BatchNorm2d,
+}
+"""Batch norm with torch's defaults: eps 1e-5, momentum 0.1 (Keras: 1e-3, 0.01)."""
+
+
+def build(spec: ModelSpec, input_shape: Shape, n_classes: int) -> nn.Module:
+    """A network with fresh weights; `torch.manual_seed` decides them.
+
+    Args:
+        spec: the network.
+        input_shape: of one clip, channels first.
+        n_classes: number of logits.
+
+    Returns:
+        (n_clips, *input_shape) -> (n_clips, n_classes). For a `ConvNetSpec` an `nn.Sequential`
+        whose modules bear the plan's names: `net.conv3`, `net.logits`.
+
+    Raises:
+        UserError: if the spec does not fit the input, or the user's own file fails.
+    """
+    if not isinstance(spec, ConvNetSpec):
+        return build_user_net(spec, input_shape, n_classes)
+    net = nn.Sequential()
+    for layer in plan(spec, input_shape, n_classes):
+        net.add_module(layer.name, _module(layer, spec))
+    return net
+
+
+class GlobalAverage(nn.Module):
+    """(n_clips, n_channels, …) -> (n_clips, n_channels): the mean over all positions."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.flatten(2).mean(2)
+
+
+def _module(layer: Layer, spec: ConvNetSpec) -> nn.Module:
+    n_dims = len(layer.in_shape) - 1
+    match layer.kind:
+        case "conv":
+            return _initialized(_conv(layer), spec)
+        case "dense":
+            return _initialized(nn.Linear(layer.in_shape[0], layer.out_shape[0]), spec)
+        case "norm":
+            return NORM[n_dims](layer.out_shape[0])
+        case "act":
+            return ACTIVATIONS[spec.activation]()
+        case "pool":
+            return POOL[n_dims](layer.kernel, layer.stride, ceil_mode=layer.ceil)
+        case "flatten":
+            return nn.Flatten()
+        case "average":
+            return GlobalAverage()
+        case "dropout":
+            return nn.Dropout(spec.dropout)
+
+
+def _conv(layer: Layer) -> nn.Conv1d | nn.Conv2d:
+    before, after = layer.padding
+    return CONV[len(layer.in_shape) - 1](
+        layer.in_shape[0],
+        layer.out_shape[0],
+        layer.kernel,
+        layer.stride,
+        padding=before if before == after else "same",
+    )
+
+
+def _initialized(module: nn.Conv1d | nn.Conv2d | nn.Linear, spec: ConvNetSpec) -> nn.Module:
+    """Weights by the spec's initializer, biases zero, as in Keras."""
+    INITIALIZERS[spec.initializer](module.weight)
+    if module.bias is not None:
+        torch.nn.init.zeros_(module.bias)
+    return module

@@ -1,0 +1,149 @@
+"""The layer table of a network, computed from its plan: no tensors.
+
+Source of the receptive fields: A. Araujo, W. Norris, J. Sim, Computing Receptive Fields of
+Convolutional Neural Networks, Distill (2019).
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from convscope.models.plan import Layer, plan
+from convscope.models.spec import ModelSpec, UserNet
+from convscope.types import Shape
+
+BYTES_PER_FLOAT = 4
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """One layer. What has an axis is a tuple with an entry for each axis of the input.
+
+    Attributes:
+        name: where the layer is found: `net.get_submodule(name)`.
+        shape: of its output for one clip.
+        receptive_field: input samples (pixels) that one unit can see, padding included; for a
+            layer without positions (average, dense) the part of the input that it sees. None
+            where it is not known.
+        start: the first input sample of the first unit's field; negative where padding comes first.
+        stride: input samples from one unit to the next; None without positions.
+        params: trainable parameters.
+        flops: of a forward pass of one clip: 2 for each multiply-add of a convolution or dense
+            layer, padding included; biases and all else (normalisation, activation, pooling) are
+            not counted. This is how torch.utils.flop_counter counts.
+        activation_bytes: of the output for one clip as float32.
+    """
+
+    name: str
+    kind: str
+    shape: Shape
+    receptive_field: tuple[int, ...] | None
+    start: tuple[int, ...] | None
+    stride: tuple[int, ...] | None
+    params: int
+    flops: int
+    activation_bytes: int
+
+    @property
+    def centre(self) -> tuple[float, ...] | None:
+        """Middle of the first unit's field in samples; unit i is at centre + i · stride."""
+        if self.receptive_field is None or self.start is None:
+            return None
+        return tuple(
+            start + (size - 1) / 2
+            for start, size in zip(self.start, self.receptive_field, strict=True)
+        )
+
+
+def describe(spec: ModelSpec, input_shape: Shape, n_classes: int) -> tuple[LayerRow, ...]:
+    """A row for every layer, in order. A user's own network is built and run on one silent clip.
+
+    Raises:
+        UserError: as `plan` and `build` do.
+    """
+    if isinstance(spec, UserNet):
+        from convscope.models.user_net import describe_user_net  # torch, only where needed
+
+        return describe_user_net(spec, input_shape, n_classes)
+    axes = tuple(_Axis(stop=n) for n in input_shape[1:])
+    rows = []
+    for layer in plan(spec, input_shape, n_classes):
+        axes = _seen_by(layer, axes)
+        rows.append(_row(layer, axes))
+    return tuple(rows)
+
+
+def n_params(rows: Iterable[LayerRow]) -> int:
+    """Trainable parameters of a network."""
+    return sum(row.params for row in rows)
+
+
+def flops(rows: Iterable[LayerRow]) -> int:
+    """FLOPs of a forward pass of one clip."""
+    return sum(row.flops for row in rows)
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """The fields of a layer's units along one axis, in input samples.
+
+    Unit i sees `size` samples from `start + i · stride`; all units together see [begin, stop).
+    """
+
+    size: int = 1
+    stride: int = 1
+    start: int = 0
+    begin: int = 0
+    stop: int = 0
+
+    def windowed(self, layer: Layer, n_out: int) -> "_Axis":
+        """Behind windows of a convolution or pooling, of which there are `n_out`."""
+        size = self.size + (layer.kernel - 1) * self.stride
+        start = self.start - layer.padding[0] * self.stride
+        stride = self.stride * layer.stride
+        stop = start + (n_out - 1) * stride + size
+        return _Axis(size, stride, start, max(self.begin, start), min(self.stop, stop))
+
+    def whole(self) -> "_Axis":
+        """Behind a layer each of whose units sees all units of the one before."""
+        return replace(self, size=self.stop - self.begin, start=self.begin)
+
+
+def _seen_by(layer: Layer, axes: tuple[_Axis, ...]) -> tuple[_Axis, ...]:
+    if layer.kind in ("conv", "pool"):
+        lengths = layer.out_shape[1:]
+        return tuple(axis.windowed(layer, n) for axis, n in zip(axes, lengths, strict=True))
+    if layer.kind in ("average", "dense"):
+        return tuple(axis.whole() for axis in axes)
+    return axes
+
+
+def _row(layer: Layer, axes: tuple[_Axis, ...]) -> LayerRow:
+    has_positions = len(layer.out_shape) > 1
+    n_weights = _n_weights(layer)
+    return LayerRow(
+        name=layer.name,
+        kind=layer.kind,
+        shape=layer.out_shape,
+        receptive_field=tuple(axis.size for axis in axes),
+        start=tuple(axis.start for axis in axes),
+        stride=tuple(axis.stride for axis in axes) if has_positions else None,
+        params=_n_params(layer),
+        flops=2 * n_weights * math.prod(layer.out_shape[1:]),
+        activation_bytes=BYTES_PER_FLOAT * math.prod(layer.out_shape),
+    )
+
+
+def _n_weights(layer: Layer) -> int:
+    """Weights of a convolution or dense layer: each is used once at every position."""
+    if layer.kind == "conv":
+        n_dims = len(layer.in_shape) - 1
+        return layer.out_shape[0] * layer.in_shape[0] * int(layer.kernel**n_dims)
+    return layer.out_shape[0] * layer.in_shape[0] if layer.kind == "dense" else 0
+
+
+def _n_params(layer: Layer) -> int:
+    if layer.kind == "norm":
+        return 2 * layer.out_shape[0]
+    n_weights = _n_weights(layer)
+    return n_weights + layer.out_shape[0] if n_weights else 0

@@ -1,0 +1,167 @@
+"""A network of the user's own, from a function in a Python file.
+
+The file runs with all rights of the person who names it. Its bytes are hashed and run as read, so
+that the network is the one the hash stands for; what it imports is not hashed.
+"""
+
+import hashlib
+import math
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from convscope.errors import UserError
+from convscope.models.describe import BYTES_PER_FLOAT, LayerRow
+from convscope.models.spec import UserNet
+from convscope.types import Shape
+
+REST = "(rest)"
+"""The row of what lies outside of leaf modules: parameters and FLOPs of a `forward` itself."""
+
+
+def build_user_net(spec: UserNet, input_shape: Shape, n_classes: int) -> nn.Module:
+    """The module that the user's function makes, tried on two silent clips.
+
+    Raises:
+        UserError: if the file is not there, is not the one that was hashed, or fails; if what it
+            makes is no module, or does not give n_classes logits for each clip.
+    """
+    make_net = _function(spec)
+    with _blamed(spec, f"{spec.function}({input_shape}, {n_classes}) failed"):
+        net = make_net(input_shape, n_classes)
+    if not isinstance(net, nn.Module):
+        raise _error(spec, f"expected a torch.nn.Module, got {type(net).__name__}")
+    with _blamed(spec, f"a batch of shape {(2, *input_shape)} failed"):
+        logits = _forward(net, input_shape, n_clips=2)
+    shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+    if shape != (2, n_classes):
+        raise _error(spec, f"expected logits of shape {(2, n_classes)} for two clips, got {shape}")
+    return net
+
+
+def describe_user_net(spec: UserNet, input_shape: Shape, n_classes: int) -> tuple[LayerRow, ...]:
+    """A row for each leaf module in the order in which one silent clip passes them.
+
+    Receptive fields are not known. FLOPs and parameters outside of these modules have a row of
+    their own, `(rest)`.
+    """
+    with torch.random.fork_rng(devices=[]):
+        net = build_user_net(spec, input_shape, n_classes)
+        with FlopCounterMode(display=False) as counter, recorded_shapes(net) as outputs:
+            _forward(net, input_shape, n_clips=1)
+    rows = list(_rows(net, outputs, counter))
+    rest_params = _n_params(net) - sum(row.params for row in rows)
+    rest_flops = counter.get_total_flops() - sum(row.flops for row in rows)
+    if rest_params or rest_flops:
+        rows.append(LayerRow(REST, "forward", (), None, None, None, rest_params, rest_flops, 0))
+    return tuple(rows)
+
+
+def _rows(
+    net: nn.Module, outputs: dict[str, Shape], counter: FlopCounterMode
+) -> Iterator[LayerRow]:
+    counts = counter.get_flop_counts()
+    counted: set[nn.Parameter] = set()
+    for name, shape in outputs.items():
+        module = net.get_submodule(name)
+        own = set(module.parameters()) - counted  # tied weights count once
+        counted |= own
+        yield LayerRow(
+            name=name or REST,
+            kind=type(module).__name__,
+            shape=shape,
+            receptive_field=None,
+            start=None,
+            stride=None,
+            params=sum(p.numel() for p in own if p.requires_grad),
+            flops=sum(counts.get(f"{type(net).__name__}.{name}".rstrip("."), {}).values()),
+            activation_bytes=BYTES_PER_FLOAT * math.prod(shape),
+        )
+
+
+def _n_params(net: nn.Module) -> int:
+    """Trainable parameters of a module, shared ones once."""
+    return sum(p.numel() for p in net.parameters() if p.requires_grad)
+
+
+def _function(spec: UserNet) -> Callable[[Shape, int], Any]:
+    """The function that the spec names, from the file whose bytes it was hashed from."""
+    try:
+        source = spec.path.read_bytes()
+    except OSError as error:
+        raise _error(spec, f"the file cannot be read ({error.strerror})") from None
+    if hashlib.sha256(source).hexdigest() != spec.digest:
+        raise _error(
+            spec,
+            "the file has changed since this network was described: put the old one "
+            "back, or train the new one as a run of its own",
+        )
+    module = ModuleType(f"convscope_user_{spec.digest[:16]}")
+    module.__file__ = str(spec.path)
+    sys.modules[module.__name__] = module  # where dataclasses and typing look a class's module up
+    with _blamed(spec, "the file failed as it was imported"):
+        exec(compile(source, str(spec.path), "exec"), module.__dict__)
+    function = getattr(module, spec.function, None)
+    if not callable(function):
+        raise _error(
+            spec,
+            f"{spec.path.name} has no function {spec.function}: define "
+            f"{spec.function}(input_shape, n_classes)",
+        )
+    made: Callable[[Shape, int], Any] = function
+    return made
+
+
+def _forward(net: nn.Module, input_shape: Shape, n_clips: int) -> Any:
+    """The net's answer to silent clips in evaluation mode; its modes are put back."""
+    training = {module: module.training for module in net.modules()}
+    try:
+        with torch.no_grad():
+            return net.eval()(torch.zeros(n_clips, *input_shape))
+    finally:
+        for module, mode in training.items():
+            module.training = mode
+
+
+@contextmanager
+def _recorded(net: nn.Module) -> Iterator[dict[str, Shape]]:
+    """Output shapes for one clip of the leaf modules that a forward pass calls, in its order."""
+    shapes: dict[str, Shape] = {}
+
+    def hook(name: str) -> Callable[[nn.Module, Any, Any], None]:
+        return lambda _module, _inputs, output: shapes.update({name: _shape(output)})
+
+    leaves = [(name, m) for name, m in net.named_modules() if not list(m.children())]
+    handles = [module.register_forward_hook(hook(name)) for name, module in leaves]
+    try:
+        yield shapes
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _shape(output: Any) -> Shape:
+    """The shape for one clip of a tensor, or of the first tensor of several."""
+    while isinstance(output, (tuple, list)) and output:
+        output = output[0]
+    return tuple(output.shape[1:]) if isinstance(output, Tensor) else ()
+
+
+@contextmanager
+def _blamed(spec: UserNet, what: str) -> Iterator[None]:
+    """Whatever the user's code raises, told in one line."""
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise _error(spec, f"{what} with {reason}") from None
+
+
+def _error(spec: UserNet, message: str) -> UserError:
+    return UserError(f"model.family={spec.family}: {message}")

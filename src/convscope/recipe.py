@@ -1,0 +1,127 @@
+"""YAML and key=value in, validated cells out. No data is opened here."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from convscope.errors import UserError
+from convscope.settings import suggest
+from convscope.training.cell import Cell, make_cell
+
+SECTIONS = ("data", "model", "train", "grid")
+
+
+class RecipeLoader(yaml.SafeLoader):
+    """YAML as people mean it: yes, no, on and off are words (the data set has them), 1e-3 a number."""
+
+
+RecipeLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+RecipeLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile("^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
+RecipeLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+(?:\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
+
+
+def read_recipe(path: Path | str, assignments: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
+    """A recipe's sections, with `key=value` assignments laid over them."""
+    recipe = _read_yaml(Path(path))
+    for assignment in assignments:
+        assign(recipe, assignment)
+    return recipe
+
+
+def read_cell(path: Path | str, assignments: Sequence[str] = ()) -> Cell:
+    """The one cell of a recipe; a recipe that is a grid is refused.
+
+    Raises:
+        UserError: for whatever is wrong in the recipe or an assignment, naming the key.
+    """
+    for assignment in assignments:
+        _refuse_grid_assignment(assignment)
+    recipe = read_recipe(path, assignments)
+    if recipe.get("grid"):
+        raise UserError(
+            f"{path} is a grid (it has the section grid) and train takes one cell: "
+            "use convscope sweep, or a recipe without grid"
+        )
+    return make_cell(recipe)
+
+
+def _read_yaml(path: Path) -> dict[str, dict[str, Any]]:
+    try:
+        recipe = yaml.load(path.read_text(), RecipeLoader)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such recipe; recipes/ has one for each experiment") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read: {error}") from None
+    except yaml.YAMLError as error:
+        where = " ".join(str(error).split())
+        raise UserError(f"{path} is not YAML: {where}") from None
+    if not isinstance(recipe, dict):
+        raise UserError(f"{path}: expected the sections {', '.join(SECTIONS)}, got {recipe!r:.40}")
+    for section, values in recipe.items():
+        _check_section(str(section))
+        if not isinstance(values, dict):
+            raise UserError(f"{path}: {section}: expected keys and values, got {values!r:.40}")
+    return recipe
+
+
+def _check_section(section: str) -> None:
+    if section not in SECTIONS:
+        raise UserError(f"{section} is not a section of a recipe{suggest(section, SECTIONS)}")
+
+
+def _split_assignment(assignment: str) -> tuple[list[str], str]:
+    key, equals, value = assignment.partition("=")
+    path = key.split(".")
+    if not equals or len(path) < 2 or not all(path):
+        raise UserError(f"{assignment}: expected key=value such as train.epochs=5")
+    _check_section(path[0])
+    return path, value
+
+
+def assign(recipe: dict[str, dict[str, Any]], assignment: str) -> None:
+    """Lay one `section.key=value` over a recipe."""
+    path, text = _split_assignment(assignment)
+    try:
+        value = yaml.load(text, RecipeLoader)
+    except yaml.YAMLError:
+        raise UserError(f"{assignment}: expected a YAML value after =, got {text!r}") from None
+    group: dict[str, Any] = recipe
+    for part in path[:-1]:
+        below = group.get(part)
+        group[part] = dict(below) if isinstance(below, dict) else {}
+        group = group[part]
+    group[path[-1]] = value
+
+
+def _refuse_grid_assignment(assignment: str) -> None:
+    _, text = _split_assignment(assignment)
+    if has_top_level_comma(text):
+        raise UserError(
+            f"{assignment} is a grid (a comma outside brackets) and train takes one cell: "
+            "use convscope sweep, or brackets for a list"
+        )
+
+
+def has_top_level_comma(text: str) -> bool:
+    """Whether a comma stands outside of brackets and quotes: the mark of a grid."""
+    depth, quote = 0, ""
+    for character in text:
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "\"'":
+            quote = character
+        else:
+            depth += (character in "[{(") - (character in ")}]")
+            if character == "," and depth == 0:
+                return True
+    return False

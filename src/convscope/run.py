@@ -1,0 +1,192 @@
+"""A run folder: the only hand-over between training and all that reads its result.
+
+Every file is written whole or not at all, and the manifest comes last: it says that the run is
+done, and what its files must hash to.
+"""
+
+import csv
+import hashlib
+import io
+import json
+import os
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import yaml
+
+from convscope.errors import UserError
+
+CONFIG = "config.yaml"
+ENVIRONMENT = "environment.json"
+EPOCHS = "epochs.csv"
+STATE = "state.pt"
+MODEL = "model.safetensors"
+PREDICTIONS = "predictions.npz"
+SCORES = "scores.json"
+STATUS = "status.json"
+MANIFEST = "manifest.json"
+
+RESULTS = (CONFIG, ENVIRONMENT, EPOCHS, MODEL, PREDICTIONS, SCORES)
+"""What the manifest vouches for."""
+
+WRITTEN = (*RESULTS, STATE, STATUS, MANIFEST)
+
+
+def cell_name(identity: Mapping[str, Any]) -> str:
+    """A name for what decides a result: the family, and a hash of all settings in it."""
+    text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
+    family = Path(str(identity["model"]["family"]).split(":")[0]).stem
+    return f"{family}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+class Run:
+    """A folder with one training, finished or not.
+
+    Reading never changes it. A file that is missing reads as None or as empty.
+    """
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder)
+
+    @classmethod
+    def existing(cls, folder: Path | str) -> "Run":
+        """The run at `folder`; a UserError where there is none."""
+        run = cls(folder)
+        if not (run.folder / CONFIG).is_file():
+            raise UserError(
+                f"{run.folder} is no run: expected a folder with {CONFIG}, as convscope train "
+                "makes it and prints as its last line"
+            )
+        return run
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The whole cell: data, model, train, defaults filled in."""
+        return self._mapping(CONFIG, yaml.safe_load)
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """state (running, done, failed, interrupted), chance, reason, attempts, host."""
+        return self._mapping(STATUS, json.loads)
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        return self._mapping(ENVIRONMENT, json.loads)
+
+    @property
+    def scores(self) -> dict[str, Any]:
+        return self._mapping(SCORES, json.loads)
+
+    @property
+    def epochs(self) -> list[dict[str, float]]:
+        """One row an epoch, the first is epoch 1."""
+        path = self.folder / EPOCHS
+        if not path.is_file():
+            return []
+        with path.open(newline="") as file:
+            return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+
+    @property
+    def is_done(self) -> bool:
+        return (self.folder / MANIFEST).is_file()
+
+    def path(self, name: str) -> Path:
+        return self.folder / name
+
+    def write(self, name: str, content: str | bytes) -> None:
+        """Put a file in place whole; what stood there stays until then."""
+        data = content.encode() if isinstance(content, str) else content
+        self.write_with(name, lambda file: file.write(data))
+
+    def write_with(self, name: str, writer: Callable[[BinaryIO], Any]) -> None:
+        """As `write`, for a writer that takes an open file."""
+        write_atomically(self.folder / name, writer)
+
+    def write_json(self, name: str, value: Any) -> None:
+        self.write(name, json.dumps(value, indent=1, allow_nan=False) + "\n")
+
+    def write_config(self, config: Mapping[str, Any]) -> None:
+        self.write(CONFIG, yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True))
+
+    def write_epochs(self, rows: Sequence[Mapping[str, float]]) -> None:
+        text = io.StringIO()
+        writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        self.write(EPOCHS, text.getvalue())
+
+    def write_status(self, **changes: Any) -> None:
+        """Change some keys of the status, keep the others."""
+        self.write_json(STATUS, {**self.status, **changes})
+
+    def finish(self) -> None:
+        """Write the manifest: from here on the run is done."""
+        files = {name: _sha256(self.folder / name) for name in RESULTS}
+        self.write_json(MANIFEST, {"sha256": files})
+        self.tidy()
+
+    def tidy(self) -> None:
+        """Remove what a killed process left: half-written files, and a done run's state."""
+        left = [path for name in WRITTEN for path in self.folder.glob(f".{name}.*")]
+        if self.is_done:
+            left.append(self.folder / STATE)
+        for path in left:
+            path.unlink(missing_ok=True)
+
+    def verify(self) -> None:
+        """Check the files against the manifest; a UserError names the first that differs."""
+        manifest = self._mapping(MANIFEST, json.loads)
+        for name, expected in manifest.get("sha256", {}).items():
+            path = self.folder / name
+            if not path.is_file() or _sha256(path) != expected:
+                raise UserError(
+                    f"{path} is not the file that the run was finished with: delete the folder "
+                    f"{self.folder} and train it again"
+                )
+
+    def _mapping(self, name: str, parse: Callable[[str], Any]) -> dict[str, Any]:
+        path = self.folder / name
+        try:
+            value = parse(path.read_text())
+        except FileNotFoundError:
+            return {}
+        except (ValueError, yaml.YAMLError):
+            value = None
+        if not isinstance(value, dict):
+            raise UserError(f"{path} cannot be read: expected keys and values, as convscope wrote")
+        return value
+
+
+def write_atomically(path: Path, writer: Callable[[BinaryIO], Any]) -> None:
+    """Write `path` through a temporary file beside it: a reader sees the old file or the new."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            writer(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

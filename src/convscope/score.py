@@ -1,0 +1,49 @@
+"""A finished run on other data than it was trained on."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from convscope.data.config import DATA_KINDS, DataConfig
+from convscope.data.dataset import Dataset
+from convscope.errors import UserError
+from convscope.recipe import assign
+from convscope.scores.metrics import Scores, confusion_matrix, scores
+from convscope.settings import validated
+from convscope.training.checkpoint import Trained
+from convscope.training.engine import logits_of
+
+
+def other_data(trained: Trained, assignments: Sequence[str]) -> DataConfig:
+    """The run's own data settings with `data.key=value` laid over them, and the run's classes.
+
+    Raises:
+        UserError: where the clips would not have the shape that the net was trained on.
+    """
+    recipe = {"data": dict(trained.cell.config["data"])}
+    for assignment in assignments:
+        assign(recipe, assignment)
+    values = recipe["data"]
+    kind = DATA_KINDS.get(values["kind"])
+    if kind is None:
+        raise UserError(
+            f"data.kind: expected one of {', '.join(DATA_KINDS)}, got {values['kind']!r}"
+        )
+    if kind is not type(trained.cell.data):
+        values = {key: value for key, value in values.items() if key in kind.model_fields}
+    names = "words" if "words" in kind.model_fields else "classes"
+    config = validated(kind, {**values, names: trained.classes}, "data")
+    if config.shape != trained.cell.data.shape:
+        raise UserError(
+            f"the net was trained on clips of shape {trained.cell.data.shape}, and these would "
+            f"have {config.shape}: keep the data.* keys that decide the shape"
+        )
+    return config
+
+
+def score_on(trained: Trained, data: Dataset, split: str) -> Scores:
+    """Scores on the clips of a split (`train`, `validation`, `test`) or on `all`."""
+    indices = np.arange(len(data.labels)) if split == "all" else data.indices(split)
+    logits = logits_of(trained.net, trained.front, data.clips, indices)
+    matrix = confusion_matrix(data.labels[indices], logits.argmax(axis=1), data.n_classes)
+    return scores(matrix, data.classes)

@@ -1,0 +1,226 @@
+"""Augmentation on the device: clips changed at random, their labels kept.
+
+Sounds are (n_clips, 1, n_times) and images (n_clips, n_channels, height, width), float, of full
+scale 1. Every random number is drawn for each clip, from the generator that is handed in: the same
+state gives the same clips.
+"""
+
+from typing import NamedTuple
+
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional as F
+
+from convscope.data.config import DataConfig, SoundConfig
+from convscope.errors import UserError
+from convscope.settings import Settings
+
+
+class AugmentConfig(Settings):
+    """How far training clips are changed at random; 0 and false, the defaults, leave them alone."""
+
+    shift_seconds: float = Field(
+        0.0, ge=0, description="sound: moved by up to so many seconds either way, zeros moved in"
+    )
+    gain_db: float = Field(0.0, ge=0, le=60, description="sound: louder or softer by up to so much")
+    noise: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="sound: white Gaussian noise; its standard deviation, full scale 1, is "
+        "uniform between 0 and this",
+    )
+    flip: bool = Field(False, description="images: half of them mirrored left to right")
+    crop_pixels: int = Field(
+        0, ge=0, description="images: moved by up to so many pixels each way, edges mirrored in"
+    )
+    jitter: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="images: brightness, contrast and saturation times 1 - jitter to 1 + jitter",
+    )
+    mixup: float = Field(
+        0.0, ge=0, le=1, description="pairs of clips mixed, with a weight from Beta(mixup, mixup)"
+    )
+
+
+SOUND_KEYS = ("shift_seconds", "gain_db", "noise")
+IMAGE_KEYS = ("flip", "crop_pixels", "jitter")
+
+
+def check_augment(config: AugmentConfig, data: DataConfig) -> None:
+    """Refuse what a recipe's data cannot be changed by.
+
+    Raises:
+        UserError: for flip, crop_pixels or jitter of sounds; for shift_seconds, gain_db or noise
+            of images; for a shift as long as the clip.
+    """
+    is_sound = isinstance(data, SoundConfig)
+    fitting, foreign = (SOUND_KEYS, IMAGE_KEYS) if is_sound else (IMAGE_KEYS, SOUND_KEYS)
+    for key in foreign:
+        if getattr(config, key):
+            raise UserError(
+                f"train.augment.{key} is for {'images' if is_sound else 'sounds'}, but the data "
+                f"are {'sounds' if is_sound else 'images'}: leave it out; "
+                f"there are {', '.join(fitting)} and mixup"
+            )
+    if isinstance(data, SoundConfig):
+        _check_shorter("shift_seconds", config.shift_seconds, "data.seconds", data.seconds)
+    else:
+        _check_shorter("crop_pixels", config.crop_pixels, "the image's side", min(data.shape[1:]))
+
+
+def _check_shorter(key: str, shift: float, name: str, length: float) -> None:
+    if shift >= length:
+        raise UserError(
+            f"train.augment.{key}: expected less than {name}, {length}, got {shift}: make it less"
+        )
+
+
+def augment(
+    clips: Tensor, config: AugmentConfig, generator: torch.Generator, rate_hz: int | None = None
+) -> Tensor:
+    """Clips changed as `config` says, of the same shape; the very same where it says nothing.
+
+    Args:
+        clips: (n_clips, 1, n_times) sounds or (n_clips, n_channels, height, width) images.
+        config: how far; see `check_augment`.
+        generator: on the device of the clips, or on the CPU.
+        rate_hz: of sounds, in Hz.
+    """
+    if clips.ndim == 3:
+        return _augment_sounds(clips, config, generator, rate_hz)
+    return _augment_images(clips, config, generator)
+
+
+def _augment_sounds(
+    clips: Tensor, config: AugmentConfig, generator: torch.Generator, rate_hz: int | None
+) -> Tensor:
+    if config.shift_seconds:
+        if rate_hz is None:
+            raise ValueError("a shift in seconds needs rate_hz")
+        clips = shift(clips, round(config.shift_seconds * rate_hz), generator)
+    if config.gain_db:
+        clips = gain(clips, config.gain_db, generator)
+    if config.noise:
+        clips = noise(clips, config.noise, generator)
+    return clips
+
+
+def _augment_images(clips: Tensor, config: AugmentConfig, generator: torch.Generator) -> Tensor:
+    if config.flip:
+        clips = flip(clips, generator)
+    if config.crop_pixels:
+        clips = crop(clips, config.crop_pixels, generator)
+    if config.jitter:
+        clips = jitter(clips, config.jitter, generator)
+    return clips
+
+
+def shift(clips: Tensor, most: int, generator: torch.Generator) -> Tensor:
+    """Each sound later by a whole number of samples, uniform in [-most, most]; zeros move in."""
+    return _window(F.pad(clips, (most, most)), -1, clips.shape[-1], generator)
+
+
+def gain(clips: Tensor, most_db: float, generator: torch.Generator) -> Tensor:
+    """Each sound times 10^(g / 20), g uniform in [-most_db, most_db] dB."""
+    return clips * 10 ** (_uniform(clips, most_db, generator) / 20)
+
+
+def noise(clips: Tensor, most: float, generator: torch.Generator) -> Tensor:
+    """White Gaussian noise added, its standard deviation for each sound uniform in [0, most]."""
+    deviation = (1 + _uniform(clips, 1.0, generator)) * most / 2
+    white = torch.randn(clips.shape, generator=generator, device=generator.device)
+    return clips + deviation * white.to(clips.device)
+
+
+def flip(clips: Tensor, generator: torch.Generator) -> Tensor:
+    """Each image mirrored left to right, or not, with equal chances."""
+    return torch.where(_uniform(clips, 1.0, generator) < 0, clips.flip(-1), clips)
+
+
+def crop(clips: Tensor, most: int, generator: torch.Generator) -> Tensor:
+    """Each image moved by up to `most` pixels along each axis; its mirror image moves in."""
+    padded = F.pad(clips, (most, most, most, most), mode="reflect")
+    rows = _window(padded, -2, clips.shape[-2], generator)
+    return _window(rows, -1, clips.shape[-1], generator)
+
+
+def jitter(clips: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Brightness, contrast, then saturation, each times a factor uniform in 1 ± share.
+
+    Contrast stretches about the image's mean, saturation about each pixel's mean over channels.
+    """
+    brightness, contrast, saturation = (1 + _uniform(clips, share, generator) for _ in range(3))
+    clips = clips * brightness
+    clips = torch.lerp(clips.mean((1, 2, 3), keepdim=True), clips, contrast)
+    clips = torch.lerp(clips.mean(1, keepdim=True), clips, saturation)
+    return clips.clamp(0, 1)
+
+
+class Mixed(NamedTuple):
+    """Clips mixed in pairs: clip i is weight · clip i + (1 - weight) · clip partner[i].
+
+    The loss is mixed likewise: weight · loss(labels) + (1 - weight) · loss(labels[partner]).
+    """
+
+    clips: Tensor
+    partner: Tensor
+    weight: Tensor
+
+
+def mixup(clips: Tensor, config: AugmentConfig, generator: torch.Generator) -> Mixed:
+    """A batch mixed with itself in another order, one weight ~ Beta(mixup, mixup) for all of it.
+
+    Without mixup the clips come back as they are, each its own partner, with weight 1.
+
+    Source: H. Zhang and others, mixup: Beyond Empirical Risk Minimization, ICLR 2018.
+    """
+    if not config.mixup:
+        everyone = torch.arange(len(clips), device=clips.device)
+        return Mixed(clips, everyone, torch.ones((), device=clips.device))
+    partner = torch.randperm(len(clips), generator=generator, device=generator.device)
+    partner = partner.to(clips.device)
+    weight = _symmetric_beta(config.mixup, generator).to(clips.device)
+    return Mixed(torch.lerp(clips[partner], clips, weight), partner, weight)
+
+
+def _symmetric_beta(alpha: float, generator: torch.Generator) -> Tensor:
+    """One number from Beta(alpha, alpha), 0 < alpha <= 1, without leaving the device.
+
+    Jöhnk's method, in logarithms: for uniform u, v let x = u^(1/alpha), y = v^(1/alpha); where
+    x + y <= 1, x / (x + y) is Beta(alpha, alpha). At least half of the pairs will do: of 64 pairs
+    the first that does is taken.
+
+    Source: M. D. Jöhnk, Metrika 8 (1964), 5-15.
+    """
+    uniform = torch.rand(2, 64, generator=generator, device=generator.device)
+    x, y = uniform.log() / alpha
+    accepted = torch.logaddexp(x, y) <= 0
+    return torch.sigmoid(x - y)[accepted.int().argmax()]
+
+
+def _uniform(clips: Tensor, most: float, generator: torch.Generator) -> Tensor:
+    """A number in [-most, most) for each clip, shaped to multiply the clips with."""
+    numbers = torch.rand(len(clips), generator=generator, device=generator.device)
+    return _per_clip((2 * numbers - 1) * most, clips)
+
+
+def _per_clip(numbers: Tensor, clips: Tensor) -> Tensor:
+    """(n_clips,) shaped (n_clips, 1, ...) as `clips` are, and on their device."""
+    return numbers.to(clips.device).view(-1, *[1] * (clips.ndim - 1))
+
+
+def _window(padded: Tensor, axis: int, size: int, generator: torch.Generator) -> Tensor:
+    """`size` points along `axis` of each clip, from a start of its own, all starts alike."""
+    n_starts = padded.shape[axis] - size + 1
+    starts = torch.randint(n_starts, (len(padded),), generator=generator, device=generator.device)
+    shape = [1] * padded.ndim
+    shape[axis] = size
+    points = torch.arange(size, device=padded.device).view(shape)
+    points = points + _per_clip(starts, padded)
+    wanted = list(padded.shape)
+    wanted[axis] = size
+    return padded.gather(axis, points.expand(wanted))

@@ -1,0 +1,99 @@
+"""One training, fully stated: data, model and training settings, and the name made from them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from convscope.data.config import DATA_KINDS, DataConfig
+from convscope.errors import UserError
+from convscope.models.describe import describe
+from convscope.models.spec import ModelSpec, make_spec
+from convscope.run import cell_name
+from convscope.settings import validated
+from convscope.training.augment import check_augment
+from convscope.training.config import MODERN_AUGMENT, TRAIN_PRESETS, TrainConfig
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One point of a grid, seed included: exactly one training."""
+
+    data: DataConfig
+    model: ModelSpec
+    train: TrainConfig
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What decides the result: not where data lies, nor the device."""
+        return {
+            "data": self.data.identity(),
+            "model": self.model.identity(),
+            "train": self.train.identity(),
+        }
+
+    @property
+    def name(self) -> str:
+        """The name of the run folder: the same for every place where this cell is trained."""
+        return cell_name(self.identity)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """All settings as plain data: `make_cell(cell.config) == cell`."""
+        return {
+            "data": self.data.model_dump(mode="json"),
+            "model": self.model.model_dump(mode="json"),
+            "train": self.train.model_dump(mode="json"),
+        }
+
+
+def make_cell(recipe: Mapping[str, Mapping[str, Any]]) -> Cell:
+    """A validated cell from the sections data, model and train.
+
+    Raises:
+        UserError: naming the key at fault.
+    """
+    cell = Cell(
+        data=_data(recipe.get("data", {})),
+        model=make_spec(recipe.get("model", {})),
+        train=_train(recipe.get("train", {}), kind=recipe.get("data", {}).get("kind")),
+    )
+    check_augment(cell.train.augment, cell.data)
+    return cell
+
+
+def check_network(cell: Cell) -> None:
+    """Refuse a net that cannot be built for its input, before any data is opened.
+
+    Raises:
+        UserError: naming the key and the layer at fault.
+    """
+    describe(cell.model, cell.data.shape, len(cell.data.names or ("one", "other")))
+
+
+def _data(values: Mapping[str, Any]) -> DataConfig:
+    kind = values.get("kind")
+    if kind not in DATA_KINDS:
+        came = "nothing" if kind is None else repr(kind)
+        raise UserError(f"data.kind: expected one of {', '.join(DATA_KINDS)}, got {came}")
+    return validated(DATA_KINDS[kind], values, "data")
+
+
+def _train(values: Mapping[str, Any], kind: str) -> TrainConfig:
+    own = dict(values)
+    preset = own.pop("preset", "reports")
+    if preset not in TRAIN_PRESETS:
+        known = ", ".join(TRAIN_PRESETS)
+        raise UserError(f"train.preset: expected one of {known}, got {preset!r}")
+    base = TRAIN_PRESETS[preset]
+    if preset == "modern":
+        base = {**base, "augment": MODERN_AUGMENT[kind]}
+    return validated(TrainConfig, _merged(base, own), "train")
+
+
+def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`over` laid on `base`, groups of keys merged key by key."""
+    merged = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = _merged(merged[key], value) if both else value
+    return merged

@@ -1,0 +1,217 @@
+"""How steps are executed: device, precision, where the clips lie. The one place for speed.
+
+`fit` decides what is trained; nothing in here changes what is learned.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from convscope.data.balance import balanced_indices, class_weights
+from convscope.data.dataset import Dataset
+from convscope.data.spectrogram import FrontEnd, front_end
+from convscope.errors import RunFailed, UserError
+from convscope.models.cnn import build
+from convscope.models.spec import ModelSpec
+from convscope.training import seeding
+from convscope.training.augment import augment, mixup
+from convscope.training.config import TrainConfig
+from convscope.training.optimizer import learning_rate, make_optimizer
+from convscope.types import Clips, Labels, Logits, Split
+
+EVALUATION_BATCH = 256
+EXPLODED = 1e3
+"""A loss of so many times ln(n_classes), that of guessing, has exploded."""
+
+OnStep = Callable[[int, int], None]
+"""Called after each step with the number of steps done, and of all steps."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A net's answers: logits (n_clips, n_classes), labels (n_clips,), mean loss in nats."""
+
+    logits: Logits
+    labels: Labels
+    loss: float
+
+    @property
+    def accuracy(self) -> float:
+        return float((self.logits.argmax(axis=1) == self.labels).mean())
+
+
+class Engine:
+    """A net, its optimizer and its data on one device."""
+
+    def __init__(self, spec: ModelSpec, data: Dataset, config: TrainConfig) -> None:
+        self.config = config
+        self.data = data
+        self.device = pick_device(config.device)
+        with self._seeded(seeding.WEIGHTS):
+            self.net = build(spec, data.config.shape, data.n_classes).to(self.device)
+        self.front = front_end(data.config).to(self.device)
+        self.optimizer = make_optimizer(self.net, config)
+        self.train_indices = self._balanced(data.indices("train"))
+        self.class_weights = self._class_weights()
+
+    def train_epoch(self, epoch: int, on_step: OnStep) -> dict[str, float]:
+        """One pass over the training clips; `epoch` counts from 1.
+
+        Raises:
+            RunFailed: for a loss that is not finite or has exploded, naming epoch and step.
+        """
+        batches = list(self._batches(epoch))
+        losses = torch.zeros(len(batches), dtype=torch.float64)
+        n_right = 0
+        generator = torch.Generator(self.device)
+        generator.manual_seed(seeding.stream(self.config.seed, seeding.AUGMENTATION, epoch))
+        self.net.train()
+        with self._seeded(seeding.DROPOUT, epoch):
+            for step, indices in enumerate(batches):
+                rate = self._set_learning_rate(epoch - 1 + step / len(batches))
+                loss, right = self._step(indices, generator)
+                _refuse_explosion(loss, self.data.n_classes, f"epoch {epoch}, step {step + 1}", rate)
+                losses[step], n_right = loss, n_right + right
+                on_step(step + 1, len(batches))
+        sizes = torch.tensor([len(batch) for batch in batches])
+        return {
+            "train_loss": float((losses * sizes).sum() / sizes.sum()),
+            "train_accuracy": n_right / int(sizes.sum()),
+            "learning_rate": rate,
+        }
+
+    def evaluate(self, split: Split) -> Evaluation:
+        """The net's answers on the clips of a split, in evaluation mode."""
+        indices = self.data.indices(split)
+        with self._precision():
+            logits = logits_of(self.net, self.front, self.data.clips, indices)
+        labels = self.data.labels[indices]
+        loss = F.cross_entropy(torch.from_numpy(logits).double(), torch.from_numpy(labels))
+        return Evaluation(logits, labels, float(loss))
+
+    def _step(self, indices: NDArray[np.int64], generator: torch.Generator) -> tuple[float, int]:
+        """One gradient step: the batch's mean loss, and how many clips it had right."""
+        clips = self.front.scale(_gather(self.data.clips, indices, self.device))
+        labels = torch.from_numpy(self.data.labels[indices]).to(self.device)
+        clips = augment(clips, self.config.augment, generator, self._rate_hz)
+        clips, partner, weight = mixup(clips, self.config.augment, generator)
+        with self._precision():
+            logits = self.net(self.front(clips))
+        loss = self._loss(logits, labels)
+        if self.config.augment.mixup:
+            loss = weight * loss + (1 - weight) * self._loss(logits, labels[partner])
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer.step()
+        return loss.item(), int((logits.argmax(1) == labels).sum())
+
+    def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        return F.cross_entropy(
+            logits.float(),
+            labels,
+            weight=self.class_weights,
+            label_smoothing=self.config.label_smoothing,
+        )
+
+    def _batches(self, epoch: int) -> Iterator[NDArray[np.int64]]:
+        """The training clips in this epoch's order; a last batch of one clip is left out.
+
+        Batch norm has no variance to learn from a single clip.
+        """
+        rng = np.random.default_rng(seeding.stream(self.config.seed, seeding.ORDER, epoch))
+        order = rng.permutation(self.train_indices)
+        size = self.config.batch_size
+        for start in range(0, len(order), size):
+            batch = order[start : start + size]
+            if len(batch) > 1 or len(order) == 1:
+                yield batch
+
+    def _balanced(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
+        rng = np.random.default_rng(seeding.stream(self.config.seed, seeding.BALANCE))
+        return indices[balanced_indices(self.data.labels[indices], self.data.config.balance, rng)]
+
+    def _class_weights(self) -> Tensor | None:
+        if self.data.config.balance != "weights":
+            return None
+        labels = self.data.labels[self.train_indices]
+        weights = class_weights(labels, self.data.n_classes)
+        return torch.from_numpy(weights).to(self.device)
+
+    def _set_learning_rate(self, epochs_done: float) -> float:
+        rate = learning_rate(self.config, epochs_done)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        return rate
+
+    def _seeded(self, purpose: int, epoch: int = 0) -> AbstractContextManager[None]:
+        seed = seeding.stream(self.config.seed, purpose, epoch)
+        return seeding.global_seed(seed, self.device)
+
+    def _precision(self) -> AbstractContextManager[None]:
+        enabled = self.config.precision == "bf16"
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
+
+    @property
+    def _rate_hz(self) -> int | None:
+        return getattr(self.data.config, "rate_hz", None)
+
+
+@torch.inference_mode()
+def logits_of(
+    net: nn.Module,
+    front: FrontEnd,
+    clips: Clips,
+    indices: NDArray[np.int64],
+) -> Logits:
+    """Logits (n_clips, n_classes) of `clips[indices]`, float32, with `net` in evaluation mode."""
+    net.eval()
+    device = next(net.parameters()).device
+    parts = []
+    for start in range(0, len(indices), EVALUATION_BATCH):
+        batch = _gather(clips, indices[start : start + EVALUATION_BATCH], device)
+        parts.append(net(front(front.scale(batch))).float().cpu())
+    logits: Logits = torch.cat(parts).numpy()
+    return logits
+
+
+def pick_device(name: str) -> torch.device:
+    """The device that a recipe asks for; `auto` is a GPU where there is one.
+
+    Raises:
+        UserError: for a device that this machine lacks.
+    """
+    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.mps.is_available()}
+    if name == "auto":
+        name = "cuda" if present["cuda"] else "cpu"
+    if not present[name]:
+        raise UserError(
+            f"train.device={name}: torch finds no {name} device here; use train.device=cpu, or see "
+            "convscope doctor"
+        )
+    return torch.device(name)
+
+
+def _gather(clips: Clips, indices: NDArray[np.int64], device: torch.device) -> Tensor:
+    """Stored clips on the device, in C order.
+
+    NumPy keeps odd strides on axes of length 1; torch would choose another convolution by them,
+    and the last bits of a result would depend on how the array came about.
+    """
+    batch = np.ascontiguousarray(clips[indices])
+    flat = torch.from_numpy(batch.reshape(-1))
+    return flat.view(batch.shape).to(device, non_blocking=True)
+
+
+def _refuse_explosion(loss: float, n_classes: int, where: str, rate: float) -> None:
+    if not math.isfinite(loss) or loss > EXPLODED * math.log(n_classes):
+        raise RunFailed(
+            f"the loss became {loss:.4g} at {where}, learning rate {rate:.3g}: try a smaller "
+            "train.learning_rate; the last good epoch is kept"
+        )

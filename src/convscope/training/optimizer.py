@@ -1,0 +1,35 @@
+"""Optimizers by name, and the learning rate of every step."""
+
+import math
+
+import torch
+from torch import nn
+
+from convscope.training.config import TrainConfig
+
+
+def make_optimizer(net: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+    """The recipe's optimizer over all trainable parameters of `net`."""
+    parameters = [p for p in net.parameters() if p.requires_grad]
+    options = {"lr": config.learning_rate, "weight_decay": config.weight_decay}
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(parameters, momentum=config.momentum, **options)
+    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config.optimizer]
+    return kind(parameters, fused=True, **options)
+
+
+def learning_rate(config: TrainConfig, epochs_done: float) -> float:
+    """The learning rate after a (fractional) number of epochs.
+
+    It rises linearly over the warm-up, then stays (constant) or falls to 0 with the cosine:
+    lr · (1 + cos(π · (t − warm-up) / (epochs − warm-up))) / 2.
+
+    Source: Loshchilov and Hutter, SGDR (2017), equation 5, with one cycle.
+    """
+    warmup = config.warmup_epochs
+    if epochs_done < warmup:
+        return config.learning_rate * max(epochs_done, 1e-3) / warmup
+    if config.schedule == "constant":
+        return config.learning_rate
+    share = (epochs_done - warmup) / max(config.epochs - warmup, 1)
+    return config.learning_rate * (1 + math.cos(math.pi * min(share, 1.0))) / 2

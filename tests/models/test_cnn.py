@@ -1,0 +1,200 @@
+"""The built network against a slow NumPy version of Keras' layers, and by hand."""
+
+import math
+from collections.abc import Callable
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from convscope.models.cnn import ACTIVATIONS, build
+from convscope.models.spec import FAMILIES, Activation, ConvNetSpec, make_spec
+from convscope.types import Shape
+
+Array = NDArray[np.float64]
+
+SMALL_INPUTS: dict[str, Shape] = {
+    "baseline1d": (1, 157),
+    "baseline2d": (1, 23, 19),
+    "custom": (2, 83),
+    "vgg": (1, 83),
+    "long_filter": (1, 83),
+    "image2d": (3, 13, 11),
+    "mnist": (1, 11, 14),
+}
+"""Odd and small, so that partial windows and uneven padding show."""
+
+
+SMALL_SIZES: dict[str, dict[str, int]] = {
+    "baseline1d": {"conv_layers": 2, "kernel": 6},
+    "baseline2d": {"conv_layers": 2, "kernel": 4},
+    "vgg": {"conv_layers": 6},
+    "long_filter": {"kernel": 12},
+}
+
+
+def small_net(family: str, **values: Any) -> tuple[nn.Module, Shape]:
+    """A net of a few channels and three blocks, with random biases and running means."""
+    sizes = {"conv_layers": 3, "base_channels": 2, **SMALL_SIZES.get(family, {})}
+    torch.manual_seed(3)
+    spec = make_spec({"family": family, **sizes, **values})
+    net = build(spec, SMALL_INPUTS[family], 5).eval()
+    for name, tensor in net.state_dict().items():
+        if name.endswith(("bias", "running_mean")):
+            tensor.normal_()
+        elif name.endswith(("running_var", "norm1.weight")):
+            tensor.uniform_(0.5, 2)
+    return net, SMALL_INPUTS[family]
+
+
+def slow_conv(x: Array, weight: Array, bias: Array, padding: str) -> Array:
+    """Keras' convolution with stride 1, position by position."""
+    kernel = weight.shape[2:]
+    total = [k - 1 if padding == "same" else 0 for k in kernel]
+    pads = [(t // 2, t - t // 2) for t in total]
+    padded = np.pad(x, [(0, 0), *pads])
+    lengths = [n - k + 1 for n, k in zip(padded.shape[1:], kernel, strict=True)]
+    out = np.empty((len(weight), *lengths))
+    for at in np.ndindex(*lengths):
+        window = tuple(slice(a, a + k) for a, k in zip(at, kernel, strict=True))
+        patch = padded[(slice(None), *window)]
+        out[(slice(None), *at)] = [(patch * w).sum() + b for w, b in zip(weight, bias, strict=True)]
+    return out
+
+
+def slow_pool(x: Array, size: int, ceil: bool) -> Array:
+    """Max pooling; with `ceil` the last window of an axis may be partial."""
+    lengths = [math.ceil(n / size) if ceil else n // size for n in x.shape[1:]]
+    out = np.empty((len(x), *lengths))
+    for at in np.ndindex(*lengths):
+        patch = x[(slice(None), *(slice(a * size, (a + 1) * size) for a in at))]
+        out[(slice(None), *at)] = patch.reshape(len(x), -1).max(axis=1)
+    return out
+
+
+def slow_norm(x: Array, layer: Any) -> Array:
+    columns = (slice(None), *(None,) * (x.ndim - 1))
+    mean, var, gain, shift = (
+        t.detach().numpy()[columns]
+        for t in (layer.running_mean, layer.running_var, layer.weight, layer.bias)
+    )
+    return np.asarray((x - mean) / np.sqrt(var + 1e-5) * gain + shift)
+
+
+def slow_forward(net: nn.Module, spec_rule: Any, x: Array) -> Array:
+    """The net's answer in evaluation mode, with relu, layer by layer by name."""
+    for name, module in net.named_children():
+        layer: Any = module
+        if name.startswith("conv"):
+            weight, bias = (t.detach().double().numpy() for t in (layer.weight, layer.bias))
+            x = slow_conv(x, weight, bias, spec_rule.padding)
+        elif name.startswith("norm"):
+            x = slow_norm(x, layer)
+        elif name.startswith("act"):
+            x = np.maximum(x, 0)
+        elif name.startswith("pool"):
+            x = slow_pool(x, spec_rule.pool, spec_rule.pool_ceil)
+        elif name == "flatten":
+            x = x.reshape(-1)
+        elif name == "average":
+            x = x.reshape(len(x), -1).mean(axis=1)
+        elif name.startswith(("dense", "logits")):
+            x = layer.weight.detach().double().numpy() @ x + layer.bias.detach().numpy()
+        else:
+            assert name.startswith("dropout"), name
+    return x
+
+
+@pytest.mark.parametrize("pool", ["after", "before"])
+@pytest.mark.parametrize("family", SMALL_INPUTS)
+def test_a_net_computes_what_the_slow_reference_does(family: str, pool: str) -> None:
+    head = "average" if pool == "before" else "flatten"
+    net, shape = small_net(family, pool=pool, head=head, batch_norm=True)
+    x = np.random.default_rng(0).normal(size=shape)
+    with torch.no_grad():
+        answer = net(torch.from_numpy(x).float()[None])[0].numpy()
+    np.testing.assert_allclose(answer, slow_forward(net, FAMILIES[family], x), atol=1e-4)
+
+
+def test_same_padding_of_an_even_kernel_puts_the_odd_sample_behind() -> None:
+    spec = make_spec({"family": "long_filter", "kernel": 6, "conv_layers": 1, "base_channels": 1})
+    conv: Any = build(spec, (1, 9), 2).get_submodule("conv1")
+    nn.init.constant_(conv.weight, 0)
+    conv.weight.data[0, 0, 0] = 1  # looks (k - 1) // 2 = 2 samples back
+    clip = torch.arange(1.0, 10)
+    assert conv(clip[None, None])[0, 0].tolist() == [0, 0, 1, 2, 3, 4, 5, 6, 7]
+
+
+def test_modules_are_found_by_the_plans_names() -> None:
+    net = build(make_spec({"family": "custom", "batch_norm": True}), (1, 16_000), 16)
+    assert isinstance(net.get_submodule("conv3"), nn.Conv1d)
+    assert isinstance(net.get_submodule("norm8"), nn.BatchNorm1d)
+    assert isinstance(net.get_submodule("logits"), nn.Linear)
+    assert net.get_submodule("logits") is list(net.children())[-1]
+
+
+def test_dropout_has_the_rate_of_the_spec_and_is_off_in_evaluation() -> None:
+    torch.manual_seed(0)
+    net = build(make_spec({"family": "mnist", "dropout": 0.3}), (1, 28, 28), 10)
+    dropout = net.get_submodule("dropout")
+    ones = torch.ones(100_000)
+    assert dropout(ones).eq(0).double().mean() == pytest.approx(0.3, abs=0.01)
+    assert torch.equal(dropout.eval()(ones), ones)
+
+
+RRELU_MEAN_SLOPE = (1 / 8 + 1 / 3) / 2
+CLOSED_FORMS: dict[str, Callable[[float], float]] = {
+    "relu": lambda x: max(x, 0),
+    "tanh": math.tanh,
+    "rrelu": lambda x: x if x > 0 else RRELU_MEAN_SLOPE * x,
+    "leaky_relu": lambda x: x if x > 0 else 0.01 * x,
+    "elu": lambda x: x if x > 0 else math.exp(x) - 1,
+    "gelu": lambda x: x * (1 + math.erf(x / math.sqrt(2))) / 2,
+    "silu": lambda x: x / (1 + math.exp(-x)),
+}
+
+
+def test_every_activation_of_a_spec_is_there() -> None:
+    assert set(ACTIVATIONS) == set(get_args(Activation)) == set(CLOSED_FORMS)
+
+
+@pytest.mark.parametrize("name", CLOSED_FORMS)
+def test_an_activation_follows_its_closed_form(name: str) -> None:
+    net, _ = small_net("custom", activation=name)
+    values = [-3.0, -0.5, 0.0, 0.5, 3.0]
+    answer = net.get_submodule("act1")(torch.tensor(values)).tolist()
+    assert answer == pytest.approx([CLOSED_FORMS[name](v) for v in values], abs=1e-6)
+
+
+def test_rrelu_draws_its_slopes_while_it_trains() -> None:
+    net, _ = small_net("custom", activation="rrelu")
+    torch.manual_seed(0)
+    slopes = -net.get_submodule("act1").train()(torch.full((10_000,), -1.0))
+    assert 1 / 8 <= float(slopes.min()) < 0.13
+    assert 0.33 < float(slopes.max()) <= 1 / 3
+
+
+@pytest.mark.parametrize("family", SMALL_INPUTS)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_a_net_leaves_its_input_alone_and_every_weight_gets_a_gradient(
+    family: str, activation: str
+) -> None:
+    net, shape = small_net(family, activation=activation, batch_norm=True)
+    clips = torch.randn(4, *shape)
+    before = clips.clone()
+    net.train()(clips).square().sum().backward()
+    assert torch.equal(clips, before)
+    assert all(p.grad is not None for p in net.parameters())
+    assert not any(getattr(module, "inplace", False) for module in net.modules())
+
+
+def test_a_spec_of_every_family_builds_at_its_defaults() -> None:
+    inputs: dict[int, Shape] = {1: (1, 16_000), 2: (1, 60, 60)}
+    for family, rule in FAMILIES.items():
+        spec = make_spec({"family": family, "base_channels": 2})
+        assert isinstance(spec, ConvNetSpec)
+        net = build(spec, inputs[rule.n_dims], 3).eval()
+        assert net(torch.zeros(2, *inputs[rule.n_dims])).shape == (2, 3)

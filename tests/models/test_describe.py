@@ -1,0 +1,180 @@
+"""The layer table against real forward passes: shapes, fields, parameters, FLOPs, bytes."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from convscope.models.cnn import build
+from convscope.models.describe import LayerRow, describe, flops, n_params
+from convscope.models.spec import ConvNetSpec, make_spec
+from convscope.types import Shape
+
+INPUTS: dict[str, Shape] = {
+    "baseline1d": (1, 16_000),
+    "baseline2d": (1, 257, 99),
+    "custom": (1, 16_000),
+    "vgg": (1, 16_000),
+    "long_filter": (1, 16_000),
+    "image2d": (3, 172, 172),
+    "mnist": (1, 28, 28),
+}
+VARIANTS = [
+    {"pool": "after", "head": "flatten", "fc_hidden": 2},
+    {"pool": "before", "head": "flatten", "batch_norm": True},
+    {"pool": "after", "head": "average", "batch_norm": True, "fc_hidden": 1},
+    {"pool": "before", "head": "average", "dropout": 0},
+]
+CASES = [
+    pytest.param({"family": family, **variant}, id=f"{family}-{i}")
+    for family in INPUTS
+    for i, variant in enumerate(VARIANTS)
+]
+
+
+def small(values: dict[str, Any]) -> tuple[ConvNetSpec, Shape]:
+    own = {"conv_layers": 4} if values["family"] == "baseline1d" else {}
+    spec = make_spec({"base_channels": 2, **own, **values})
+    assert isinstance(spec, ConvNetSpec)
+    return spec, INPUTS[spec.family]
+
+
+def outputs(net: nn.Module, clips: Tensor) -> Iterator[tuple[str, Tensor]]:
+    """What each layer of a sequential net gives, in evaluation mode."""
+    with torch.no_grad():
+        for name, module in net.eval().named_children():
+            clips = module(clips)
+            yield name, clips
+
+
+@pytest.mark.parametrize("values", CASES)
+def test_shapes_bytes_and_parameters_are_those_of_a_forward_pass(values: dict[str, Any]) -> None:
+    spec, shape = small(values)
+    net = build(spec, shape, 7)
+    rows = describe(spec, shape, 7)
+    passed = list(outputs(net, torch.zeros(1, *shape)))
+    assert [row.name for row in rows] == [name for name, _ in passed]
+    for row, (name, output) in zip(rows, passed, strict=True):
+        assert row.shape == tuple(output.shape[1:]), name
+        assert row.activation_bytes == output.numel() * output.element_size(), name
+        own = sum(p.numel() for p in net.get_submodule(name).parameters())
+        assert row.params == own, name
+    assert n_params(rows) == sum(p.numel() for p in net.parameters())
+
+
+@pytest.mark.parametrize("values", CASES)
+def test_flops_are_those_that_torch_counts(values: dict[str, Any]) -> None:
+    spec, shape = small(values)
+    net = build(spec, shape, 7)
+    rows = describe(spec, shape, 7)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        net.eval()(torch.zeros(1, *shape))
+    assert flops(rows) == counter.get_total_flops()
+    counts = counter.get_flop_counts()
+    for row in rows:
+        assert row.flops == sum(counts.get(f"Sequential.{row.name}", {}).values()), row.name
+
+
+def test_the_first_layers_of_custom_by_hand() -> None:
+    rows = describe(make_spec({"family": "custom", "base_channels": 64}), (1, 16_000), 16)
+    table = {row.name: row for row in rows}
+    assert table["conv1"] == LayerRow(
+        name="conv1",
+        kind="conv",
+        shape=(64, 16_000),
+        receptive_field=(5,),
+        start=(-2,),
+        stride=(1,),
+        params=64 * 5 + 64,
+        flops=2 * 64 * 5 * 16_000,
+        activation_bytes=64 * 16_000 * 4,
+    )
+    conv2, pool1, conv3 = table["conv2"], table["pool1"], table["conv3"]
+    assert (conv2.receptive_field, conv2.start, conv2.stride) == ((9,), (-4,), (1,))
+    assert (pool1.receptive_field, pool1.start, pool1.stride) == ((11,), (-4,), (3,))
+    assert (conv3.receptive_field, conv3.start, conv3.stride) == ((23,), (-10,), (3,))
+    assert conv2.centre == (0.0,)
+    assert pool1.centre == (1.0,)
+    assert table["logits"].stride is None
+
+
+FIELD_CASES: list[tuple[dict[str, Any], Shape]] = [
+    ({"family": "custom", "conv_layers": 3}, (1, 95)),
+    ({"family": "custom", "conv_layers": 3, "pool": "before"}, (1, 95)),
+    ({"family": "custom", "conv_layers": 3, "kernel": 4, "head": "average"}, (1, 97)),
+    ({"family": "vgg", "conv_layers": 6}, (1, 101)),
+    ({"family": "long_filter", "conv_layers": 3, "kernel": 12}, (1, 121)),
+    ({"family": "baseline1d", "conv_layers": 2, "kernel": 7, "fc_hidden": 1}, (1, 91)),
+    ({"family": "baseline1d", "conv_layers": 2, "kernel": 7, "pool": "before"}, (1, 131)),
+    ({"family": "image2d", "conv_layers": 2, "kernel": 3}, (1, 13, 15)),
+    ({"family": "mnist", "conv_layers": 2, "kernel": 4, "pool": "before"}, (1, 15, 13)),
+    ({"family": "baseline2d", "conv_layers": 2, "kernel": 3}, (1, 15, 17)),
+]
+
+
+def probed(spec: ConvNetSpec, shape: Shape) -> Iterator[tuple[str, Tensor]]:
+    """For each layer, which input positions (first axis) change which of its units.
+
+    All weights are one and all clips are zero but for one sample, so that a unit answers if and
+    only if it sees that sample.
+    """
+    net = build(spec, shape, 2)
+    for name, parameter in net.named_parameters():
+        nn.init.constant_(parameter, 0.0 if name.endswith("bias") else 1.0)
+    n_positions = torch.Size(shape[1:]).numel()
+    for name, output in outputs(net, torch.eye(n_positions).reshape(n_positions, *shape)):
+        yield name, output > 0
+
+
+@pytest.mark.parametrize(("values", "shape"), FIELD_CASES)
+def test_a_unit_sees_its_receptive_field_and_nothing_else(
+    values: dict[str, Any], shape: Shape
+) -> None:
+    spec = make_spec({"base_channels": 1, "dropout": 0, **values})
+    assert isinstance(spec, ConvNetSpec)
+    rows = {row.name: row for row in describe(spec, shape, 2)}
+    positions = torch.cartesian_prod(*map(torch.arange, shape[1:])).reshape(-1, len(shape) - 1)
+    for name, sees in probed(spec, shape):
+        row = rows[name]
+        if row.name == "flatten":
+            continue
+        reached = sees.flatten(1).any(1)  # by the layer as a whole: pooling may drop the end
+        for at in np.ndindex(*row.shape[1:]):
+            expected = reached & inside(row, at, positions)
+            assert torch.equal(sees[(slice(None), 0, *at)], expected), (name, at)
+
+
+def inside(row: LayerRow, at: tuple[int, ...], positions: Tensor) -> Tensor:
+    """Which input positions lie in the field of the unit at `at`."""
+    assert row.start is not None
+    assert row.receptive_field is not None
+    strides = row.stride or (0,) * len(row.start)
+    first = torch.tensor(
+        [s + i * d for s, i, d in zip(row.start, at or (0,) * len(strides), strides, strict=True)]
+    )
+    size = torch.tensor(row.receptive_field)
+    return ((positions >= first) & (positions < first + size)).all(1)
+
+
+@pytest.mark.parametrize(("values", "shape"), FIELD_CASES)
+def test_a_layer_without_positions_reports_the_whole_part_of_the_input_that_it_sees(
+    values: dict[str, Any], shape: Shape
+) -> None:
+    spec = make_spec({"base_channels": 1, "dropout": 0, **values})
+    assert isinstance(spec, ConvNetSpec)
+    logits = describe(spec, shape, 2)[-1]
+    *_, (_, sees) = probed(spec, shape)
+    seen = sees[:, 0].reshape(shape[1:]).nonzero()
+    first, last = seen.min(0).values, seen.max(0).values
+    assert logits.start == tuple(first.tolist())
+    assert logits.receptive_field == tuple((last - first + 1).tolist())
+
+
+def test_a_floor_pooling_leaves_the_end_of_the_clip_unseen() -> None:
+    spec = make_spec({"family": "custom", "conv_layers": 3, "kernel": 1, "base_channels": 1})
+    logits = describe(spec, (1, 17), 2)[-1]  # 17 -> 5 -> 1: only 9 samples count
+    assert logits.receptive_field == (9,)

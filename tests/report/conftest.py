@@ -1,0 +1,102 @@
+"""Finished runs without a training: folders with made-up answers and real files."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+
+from convscope.run import ENVIRONMENT, MODEL, PREDICTIONS, SCORES, Run
+from convscope.scores.metrics import at_chance, confusion_matrix, scores
+from convscope.training.cell import Cell, make_cell
+
+RATE_HZ = 4_000
+
+MakeRun: TypeAlias = Callable[..., Run]
+
+
+def write_tone(path: Path, frequency_hz: float) -> None:
+    """A second of a tone that dies away, as a 16-bit WAV file."""
+    times = np.arange(RATE_HZ) / RATE_HZ
+    tone = 0.5 * np.sin(2 * np.pi * frequency_hz * times) * np.exp(-3 * times)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, tone, RATE_HZ, "PCM_16", format="WAV")
+
+
+def write_image(path: Path, grey: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (32, 32), (grey, 0, 255 - grey)).save(path)
+
+
+def finish_run(folder: Path, cell: Cell, classes: Sequence[str], ids: Sequence[str]) -> Run:
+    """A done run whose answers are right but for every third clip; the later, the less sure."""
+    run = Run(folder / cell.name)
+    labels = np.array([classes.index(id.split("/")[0]) for id in ids])
+    answers = np.where(np.arange(len(ids)) % 3 == 0, (labels + 1) % len(classes), labels)
+    logits = np.eye(len(classes), dtype=np.float32)[answers]
+    logits *= np.linspace(6, 2, len(ids), dtype=np.float32)[:, None]
+    matrix = confusion_matrix(labels, answers, len(classes))
+    run.write_config(cell.config)
+    run.write_json(ENVIRONMENT, {"python": "3.11", "device": "cpu", "classes": list(classes)})
+    run.write_epochs([_epoch(number) for number in (1, 2, 3)])
+    run.write(MODEL, b"weights")
+    run.write_with(
+        PREDICTIONS,
+        lambda file: np.savez(
+            file, logits=logits, labels=labels, ids=np.array(ids), exact=np.ones(len(ids), bool)
+        ),
+    )
+    run.write_json(
+        SCORES,
+        {
+            **scores(matrix, classes).to_dict(),
+            "params": 100 * int(cell.config["model"]["base_channels"]),
+            "best_epoch": 2,
+            "epochs": 3,
+            "chance": at_chance(matrix),
+        },
+    )
+    run.write_status(state="done", chance=at_chance(matrix))
+    run.finish()
+    return run
+
+
+def _epoch(number: int) -> dict[str, float]:
+    losses = {"train_loss": 1 / number, "validation_loss": 1 + (number - 2) ** 2}
+    return {"epoch": number, **losses, "validation_accuracy": 0.3 * number, "seconds": 1.5}
+
+
+@pytest.fixture
+def sound_run(tmp_path: Path) -> MakeRun:
+    """`sound_run(classes=…, **model)`: a run on tones, four clips a class."""
+
+    def make(classes: Sequence[str] = ("bed", "bird", "cat"), **model: Any) -> Run:
+        ids = [f"{name}/{i}0_nohash_0.wav" for name in classes for i in range(4)]
+        for i, id in enumerate(ids):
+            write_tone(tmp_path / "sounds" / id, 200 + 100 * i)
+        cell = make_cell(_sound_recipe(tmp_path / "sounds", classes, model))
+        return finish_run(tmp_path / "runs", cell, list(classes), ids)
+
+    return make
+
+
+def _sound_recipe(
+    folder: Path, classes: Sequence[str], model: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    data = {"kind": "words", "folder": str(folder), "words": list(classes), "rate_hz": RATE_HZ}
+    return {"data": data, "model": {"family": "custom", "conv_layers": 3, **model}, "train": {}}
+
+
+@pytest.fixture
+def image_run(tmp_path: Path) -> Run:
+    """A run on images of 32×32 pixels, three a class."""
+    classes = ["day", "night"]
+    ids = [f"{name}/{i}.png" for name in classes for i in range(3)]
+    for i, id in enumerate(ids):
+        write_image(tmp_path / "images" / id, 40 * i)
+    data = {"kind": "images", "folder": str(tmp_path / "images"), "image_size": 32}
+    cell = make_cell({"data": data, "model": {"family": "image2d", "conv_layers": 2}})
+    return finish_run(tmp_path / "runs", cell, classes, ids)

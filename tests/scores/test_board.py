@@ -1,0 +1,137 @@
+"""The board: run folders as training leaves them, in all states."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from convscope.run import RESULTS, Run
+from convscope.scores.board import board_rows, board_table, pareto_front
+
+
+def make_run(folder: Path, state: str = "done", chance: bool = False, **scores: Any) -> Run:
+    """A run folder with what the board reads; `scores` only where it is done."""
+    run = Run(folder)
+    model = {"family": "custom", "conv_layers": 8, "kernel": 5, "base_channels": 32}
+    run.write_config({"model": {**model, "dropout": 0.75, "batch_norm": True}})
+    run.write_epochs([{"epoch": 1, "seconds": 2.5}, {"epoch": 2, "seconds": 3.5}])
+    run.write_status(state=state, chance=chance)
+    if state == "done":
+        run.write_json("scores.json", scores)
+        for name in RESULTS:
+            if not run.path(name).exists():
+                run.write(name, b"")
+        run.finish()
+    return run
+
+
+def done(folder: Path, params: int, accuracy: float, chance: bool = False) -> Run:
+    interval = [accuracy - 0.01, accuracy + 0.01]
+    return make_run(folder, chance=chance, params=params, accuracy=accuracy, interval=interval)
+
+
+def printed(runs: list[Run], width: int = 140) -> str:
+    text = io.StringIO()
+    Console(file=text, width=width).print(board_table(board_rows(runs)))
+    return text.getvalue()
+
+
+def test_a_row_holds_what_the_run_folder_says(tmp_path: Path) -> None:
+    (row,) = board_rows([done(tmp_path / "custom-1", params=1000, accuracy=0.9)])
+    assert (row.run, row.family, row.conv_layers, row.kernel) == ("custom-1", "custom", 8, 5)
+    assert (row.base_channels, row.dropout, row.batch_norm) == (32, 0.75, True)
+    assert (row.params, row.accuracy, row.interval) == (1000, 0.9, (0.89, 0.91))
+    assert (row.epochs, row.seconds, row.state, row.chance) == (2, 6.0, "done", False)
+
+
+def test_rows_go_by_accuracy_then_size_and_unfinished_ones_come_last(tmp_path: Path) -> None:
+    runs = [
+        make_run(tmp_path / "running", state="running"),
+        done(tmp_path / "small", params=10, accuracy=0.8),
+        done(tmp_path / "best", params=99, accuracy=0.9),
+        done(tmp_path / "large", params=50, accuracy=0.8),
+    ]
+    rows = board_rows(runs)
+    assert [row.run for row in rows] == ["best", "small", "large", "running"]
+    assert [row.pareto for row in rows] == [True, True, False, False]
+
+
+@pytest.mark.parametrize("state", ["running", "failed", "interrupted"])
+def test_a_run_that_is_not_done_shows_its_state_and_no_accuracy(tmp_path: Path, state: str) -> None:
+    run = make_run(tmp_path / "a", state=state)
+    run.write_json("scores.json", {"accuracy": 0.9, "params": 10, "interval": [0.8, 1]})
+    (row,) = board_rows([run])
+    assert (row.state, row.accuracy, row.params, row.pareto) == (state, None, None, False)
+    assert state in printed([run])
+
+
+def test_a_run_stopped_just_before_its_manifest_is_not_done(tmp_path: Path) -> None:
+    run = done(tmp_path / "a", params=10, accuracy=0.9)
+    run.path("manifest.json").unlink()
+    assert [(row.state, row.accuracy) for row in board_rows([run])] == [("interrupted", None)]
+
+
+def test_a_folder_with_a_config_alone_has_a_row(tmp_path: Path) -> None:
+    run = Run(tmp_path / "a")
+    run.write_config({"model": {"family": "nets.py:make_net"}})
+    (row,) = board_rows([run])
+    assert (row.family, row.kernel, row.epochs, row.state) == (
+        "nets.py:make_net",
+        None,
+        0,
+        "interrupted",
+    )
+    assert "nets.py:make_net" in printed([run])
+
+
+def test_the_table_shows_network_scores_and_the_mark_chance(tmp_path: Path) -> None:
+    best = done(tmp_path / "best", params=1_234_567, accuracy=0.9)
+    chance = done(tmp_path / "lost", params=2_000_000, accuracy=0.0625, chance=True)
+    first, second = (line for line in printed([best, chance]).splitlines() if "custom" in line)
+    for part in ("best", "custom 8×5 ch32 do0.75 BN", "1,234,567", "0.9000*", "0.890–0.910"):
+        assert part in first
+    assert "chance" not in first
+    assert "0.0625 chance" in second
+    assert "*" not in second
+
+
+def test_nothing_is_cut_off_in_80_columns(tmp_path: Path) -> None:
+    runs = [done(tmp_path / "long_filter-0123456789ab", params=21_234_567, accuracy=0.9)]
+    runs += [make_run(tmp_path / "custom-0123456789ab", state="interrupted")]
+    text = printed(runs, width=80)
+    for part in ("21,234,567", "0.9000*", "0.890–0.910", "interrupted", "do0.75", " s"):
+        assert part in text
+    assert "…" not in text
+
+
+def test_an_empty_board_is_a_table_without_rows() -> None:
+    assert board_rows([]) == []
+    assert "accuracy" in printed([])
+
+
+# The Pareto front
+
+# Few different values, so that ties are common.
+points = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=12)
+
+
+@given(points)
+def test_the_front_is_what_no_other_point_dominates(points: list[tuple[int, int]]) -> None:
+    def dominated(cost: int, value: int) -> bool:
+        return any(c <= cost and v >= value and (c, v) != (cost, value) for c, v in points)
+
+    costs, values = [c for c, _ in points], [v for _, v in points]
+    assert pareto_front(costs, values).tolist() == [not dominated(c, v) for c, v in points]
+
+
+def test_equal_points_are_on_the_front_together() -> None:
+    assert pareto_front([2, 2, 1], [0.9, 0.9, 0.5]).tolist() == [True, True, True]
+
+
+def test_a_point_without_a_value_is_never_on_the_front() -> None:
+    assert pareto_front([1, np.nan, 3], [np.nan, 0.99, 0.5]).tolist() == [False, False, True]

@@ -1,0 +1,139 @@
+"""A recipe and its assignments become one validated cell, or a line that says what to mend."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from convscope.errors import UserError
+from convscope.recipe import has_top_level_comma, read_cell
+from convscope.training.cell import make_cell
+
+RECIPE = """
+data: {kind: words, words: [yes, no, "on", off]}
+model: {family: custom, base_channels: 8}
+train: {learning_rate: 1e-3, epochs: 5}
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(RECIPE)
+    return path
+
+
+def test_words_that_yaml_1_1_takes_for_booleans_stay_words(recipe: Path) -> None:
+    assert read_cell(recipe).data.names == ("yes", "no", "on", "off")
+
+
+def test_an_exponent_without_a_point_is_a_number(recipe: Path) -> None:
+    assert read_cell(recipe).train.learning_rate == 0.001
+
+
+def test_an_assignment_lies_over_the_recipe(recipe: Path) -> None:
+    cell = read_cell(recipe, ["train.epochs=7", "data.words=[zero, one]", "model.batch_norm=true"])
+    assert (cell.train.epochs, cell.data.names) == (7, ("zero", "one"))
+
+
+def test_an_assignment_reaches_into_a_group_of_keys(recipe: Path) -> None:
+    cell = read_cell(recipe, ["train.augment.noise=0.5", "train.augment.gain_db=3"])
+    assert (cell.train.augment.noise, cell.train.augment.gain_db) == (0.5, 3.0)
+
+
+def test_a_config_written_down_is_the_same_cell(recipe: Path) -> None:
+    cell = read_cell(recipe)
+    assert make_cell(yaml.safe_load(yaml.safe_dump(cell.config))) == cell
+
+
+@pytest.mark.parametrize(
+    "assignment", ["data.folder=/elsewhere", "train.device=cpu", "train.threads=3"]
+)
+def test_where_and_how_do_not_change_the_name(recipe: Path, assignment: str) -> None:
+    assert read_cell(recipe, [assignment]).name == read_cell(recipe).name
+
+
+@pytest.mark.parametrize(
+    "assignment",
+    ["train.seed=1", "data.rate_hz=8000", "model.dropout=0.1", "data.words=[yes, no, off, up]"],
+)
+def test_what_decides_the_result_changes_the_name(recipe: Path, assignment: str) -> None:
+    assert read_cell(recipe, [assignment]).name != read_cell(recipe).name
+
+
+def test_a_default_that_is_written_out_is_the_same_cell(recipe: Path) -> None:
+    assert read_cell(recipe, ["train.batch_size=256"]).name == read_cell(recipe).name
+
+
+def test_a_preset_is_dissolved_into_its_values(recipe: Path) -> None:
+    train = read_cell(recipe, ["train.preset=modern", "train.weight_decay=0.5"]).train
+    assert (train.optimizer, train.weight_decay) == ("adamw", 0.5)
+
+
+def test_the_modern_preset_mirrors_no_digits() -> None:
+    sections = {"data": {"kind": "mnist"}, "model": {"family": "mnist"}}
+    augment = make_cell({**sections, "train": {"preset": "modern"}}).train.augment
+    assert (augment.flip, augment.crop_pixels) == (False, 2)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("train.epochs", "train.epochs: expected key=value such as train.epochs=5"),
+        ("epochs=5", "epochs=5: expected key=value such as train.epochs=5"),
+        ("trian.epochs=5", r"trian is not a section of a recipe \(did you mean 'train'\?\)"),
+        ("train.epoch=5", r"train.epoch is not a known key \(did you mean 'epochs'\?\); known: "),
+        ("train.epochs=many", r"train.epochs: expected integer.*, got 'many'"),
+        ("train.epochs=0", "train.epochs: expected greater than or equal to 1, got 0"),
+        ("train.preset=best", "train.preset: expected one of reports, modern, got 'best'"),
+        ("train.optimizer=adm", r"train.optimizer: expected 'adam', 'adamw' or 'sgd', got 'adm'"),
+        ("train.augment.nois=1", r"train.augment.nois is not a known key \(did you mean 'noise'"),
+        ("train.augment.flip=true", "train.augment.flip is for images, but the data are sounds"),
+        ("data.kind=word", "data.kind: expected one of words, sounds, manifest, images, mnist"),
+        ("data.rate_hz=-1", "data.rate_hz: expected greater than or equal to 100, got -1"),
+        ("data.words=zero", "data.words: .*got 'zero'"),
+        ("data.words=[1, 2]", "data.words: expected names, got 1: quote words"),
+        ("data.words=[a, a]", "data.words: a stands there twice"),
+        ("model.family=custm", r"model.family: expected a family, got 'custm' \(did you mean"),
+        ("train.epochs=5,6", "is a grid .* use convscope sweep, or brackets for a list"),
+        ("train.epochs=[5", "expected a YAML value after ="),
+    ],
+)
+def test_a_wrong_assignment_is_named_with_what_to_do(
+    recipe: Path, assignment: str, message: str
+) -> None:
+    with pytest.raises(UserError, match=message) as error:
+        read_cell(recipe, [assignment])
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("data: [", "is not YAML: "),
+        ("just words", "expected the sections data, model, train, grid, got 'just words'"),
+        ("data: 3", "data: expected keys and values, got 3"),
+        ("date: {}", r"date is not a section of a recipe \(did you mean 'data'\?\)"),
+        ("data: {}", "data.kind: expected one of .*, got nothing"),
+        (RECIPE + "grid: {product: {model.dropout: [0.25, 0.5]}}", "is a grid .* convscope sweep"),
+    ],
+)
+def test_a_wrong_recipe_is_named_with_what_to_do(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "wrong.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=message) as error:
+        read_cell(path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_recipe_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"none\.yaml: no such recipe"):
+        read_cell(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("1,2", True), ("[1,2]", False), ("[1,2],[3]", True), ('"a,b"', False), ("{a: 1, b: 2}", False)],
+)
+def test_a_comma_outside_brackets_and_quotes_makes_a_grid(text: str, expected: bool) -> None:
+    assert has_top_level_comma(text) is expected
