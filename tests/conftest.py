@@ -20,7 +20,7 @@ DEFAULT_TEST_DATA = Path(__file__).parents[1] / ".." / "shared" / "data"
 
 @pytest.fixture(scope="session")
 def real_data() -> Callable[[str], Path]:
-    """`real_data("words")`: a folder of the real recordings; skips, saying so, where it is absent."""
+    """`real_data("words")`: a folder of real data; skips, saying so, where it is absent."""
 
     def folder(name: str) -> Path:
         path = Path(os.environ.get("CONVSCOPE_TEST_DATA", DEFAULT_TEST_DATA)).resolve() / name
@@ -33,7 +33,7 @@ def real_data() -> Callable[[str], Path]:
 
 @pytest.fixture
 def tones() -> Callable[..., Dataset]:
-    """`tones(seed=0, ...)`: three classes of noisy sines, easy to tell apart, 140 / 30 / 30 clips."""
+    """`tones(seed=0, ...)`: three classes of noisy sines, split 140 / 30 / 30."""
 
     def make(seed: int = 0, n_times: int = 400, **config: Any) -> Dataset:
         rng = np.random.default_rng(seed)

@@ -5,7 +5,6 @@ import re
 import subprocess
 import sys
 import tomllib
-from fnmatch import fnmatch
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -73,18 +72,10 @@ def test_the_installed_version_is_the_one_in_the_source() -> None:
 
 def test_every_file_beside_the_code_is_shipped() -> None:
     patterns = PROJECT["tool"]["setuptools"]["package-data"]["*"]
-    files = [path for path in PACKAGE.rglob("*") if path.is_file() and _is_no_code(path)]
-    assert [str(f) for f in files if not any(fnmatch(_in_package(f), p) for p in patterns)] == []
-
-
-def _is_no_code(path: Path) -> bool:
-    return path.suffix not in (".py", ".pyc")
-
-
-def _in_package(path: Path) -> str:
-    """The path below the innermost package, which is what package-data patterns are matched to."""
-    package = next(folder for folder in path.parents if (folder / "__init__.py").exists())
-    return path.relative_to(package).as_posix()
+    packages = [path.parent for path in PACKAGE.rglob("__init__.py")]
+    shipped = {file for package in packages for p in patterns for file in package.glob(p)}
+    beside = {p for p in PACKAGE.rglob("*") if p.is_file() and p.suffix not in (".py", ".pyc")}
+    assert beside - shipped == set()
 
 
 def test_every_requirement_is_pinned() -> None:

@@ -133,7 +133,13 @@ def test_a_missing_recipe_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("1,2", True), ("[1,2]", False), ("[1,2],[3]", True), ('"a,b"', False), ("{a: 1, b: 2}", False)],
+    [
+        ("1,2", True),
+        ("[1,2]", False),
+        ("[1,2],[3]", True),
+        ('"a,b"', False),
+        ("{a: 1, b: 2}", False),
+    ],
 )
 def test_a_comma_outside_brackets_and_quotes_makes_a_grid(text: str, expected: bool) -> None:
     assert has_top_level_comma(text) is expected

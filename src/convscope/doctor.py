@@ -6,10 +6,9 @@ import platform
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
-from convscope.data.cache import cache_folder
+from convscope.data.cache_folder import cache_root
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ def _sound() -> Finding:
 
 
 def _disk() -> Finding:
-    folder = cache_folder()
+    folder = cache_root()
     there = next(path for path in (folder, *folder.parents) if path.exists())
     free_gib = shutil.disk_usage(there).free / 2**30
     writable = os.access(there, os.W_OK)

@@ -1,5 +1,9 @@
 """A trained net as one file for other programs."""
 
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -42,15 +46,31 @@ def export_onnx(run: Run, path: Path) -> Path:
         ) from None
     trained = load_trained(run)
     clips = torch.zeros(2, *trained.cell.data.clip_shape)
-    program = torch.onnx.export(
-        Exported(trained).eval(),
-        (clips,),
-        dynamo=True,
-        opset_version=OPSET,
-        input_names=["clips"],
-        output_names=["logits"],
-        dynamic_shapes=({0: torch.export.Dim("n_clips", min=1)},),
-        verbose=False,
-    )
+    with _quiet_exporter():
+        program = torch.onnx.export(
+            Exported(trained).eval(),
+            (clips,),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=["clips"],
+            output_names=["logits"],
+            dynamic_shapes=({0: torch.export.Dim("n_clips", min=1)},),
+            verbose=False,
+        )
+    assert program is not None  # only the older exporter gives none
     write_atomically(path, lambda file: file.write(program.model_proto.SerializeToString()))
     return path
+
+
+@contextmanager
+def _quiet_exporter() -> Iterator[None]:
+    """Torch's exporter warns of its own internals, and of torchvision, which nobody needs here."""
+    log = logging.getLogger("torch.onnx")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from rich.table import Table
 from scipy.special import softmax
 
-from convscope.data.config import ImagesConfig, MnistConfig, SoundConfig
+from convscope.data.config import DataConfig, ImagesConfig, SoundConfig
 from convscope.data.files import Unreadable
 from convscope.data.images import image_decoder
 from convscope.data.sound_files import read_sound, to_int16
@@ -48,37 +48,43 @@ def predict_file(trained: Trained, file: Path) -> list[Prediction]:
     Raises:
         UserError: for a file that cannot be read.
     """
+    config = trained.cell.data
     try:
-        clips, starts = _windows(trained.cell.data, file)
+        clips = _windows(config, file)
     except Unreadable as error:
-        raise UserError(f"{file} cannot be read: {error}") from None
+        raise UserError(f"{file} {error}: expected a sound or an image") from None
     logits = logits_of(trained.net, trained.front, clips, np.arange(len(clips)))
     probabilities = softmax(logits.astype(np.float64), axis=1)
+    seconds = config.seconds if isinstance(config, SoundConfig) else None
     return [
-        _prediction(trained, file, start, row)
-        for start, row in zip(starts, probabilities, strict=True)
+        _prediction(trained.classes, file, seconds, i, row) for i, row in enumerate(probabilities)
     ]
 
 
 def _prediction(
-    trained: Trained, file: Path, start: float | None, row: NDArray[np.float64]
+    classes: tuple[str, ...],
+    file: Path,
+    seconds: float | None,
+    window: int,
+    row: NDArray[np.float64],
 ) -> Prediction:
-    ranked = {trained.classes[i]: float(row[i]) for i in np.argsort(-row, kind="stable")}
-    end = None if start is None else start + trained.cell.data.seconds
+    ranked = {classes[i]: float(row[i]) for i in np.argsort(-row, kind="stable")}
+    start, end = (None, None) if seconds is None else (window * seconds, (window + 1) * seconds)
     return Prediction(str(file), start, end, next(iter(ranked)), ranked)
 
 
-def _windows(config: object, file: Path) -> tuple[Clips, list[float | None]]:
-    """Clips (n_windows, n_channels, ...) of a file, and where each starts, in seconds."""
+def _windows(config: DataConfig, file: Path) -> Clips:
+    """Clips (n_windows, *clip_shape) of a file."""
     if isinstance(config, SoundConfig):
-        samples = to_int16(read_sound(file, config.rate_hz))
+        samples = to_int16(read_sound(file, config.rate_hz)[0])
         n_windows = -(-len(samples) // config.n_times)
         padded = np.pad(samples, (0, n_windows * config.n_times - len(samples)))
-        clips = padded.reshape(n_windows, 1, config.n_times)
-        return clips, [i * config.n_times / config.rate_hz for i in range(n_windows)]
+        return padded.reshape(n_windows, 1, config.n_times)
     if isinstance(config, ImagesConfig):
-        return image_decoder(config)(file)[0][np.newaxis], [None]
-    raise UserError(f"predict takes sounds and images, and this run was trained on {config.kind}")
+        return image_decoder(config)(file)[0][np.newaxis]
+    raise UserError(
+        "predict takes sound and image files, and this run was trained on MNIST's arrays"
+    )
 
 
 def prediction_table(predictions: list[Prediction]) -> Table:

@@ -15,7 +15,7 @@ SECTIONS = ("data", "model", "train", "grid")
 
 
 class RecipeLoader(yaml.SafeLoader):
-    """YAML as people mean it: yes, no, on and off are words (the data set has them), 1e-3 a number."""
+    """YAML as people mean it: yes, no, on and off are words, as in the data; 1e-3 is a number."""
 
 
 RecipeLoader.yaml_implicit_resolvers = {
@@ -26,7 +26,9 @@ RecipeLoader.add_implicit_resolver(
     "tag:yaml.org,2002:bool", re.compile("^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
 )
 RecipeLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+(?:\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?[0-9]+(?:\.[0-9]*)?[eE][-+]?[0-9]+$"),
+    list("-+0123456789"),
 )
 
 

@@ -1,6 +1,7 @@
 """A finished run on other data than it was trained on."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from convscope.scores.metrics import Scores, confusion_matrix, scores
 from convscope.settings import validated
 from convscope.training.checkpoint import Trained
 from convscope.training.engine import logits_of
+from convscope.types import Split
 
 
 def other_data(trained: Trained, assignments: Sequence[str]) -> DataConfig:
@@ -41,8 +43,8 @@ def other_data(trained: Trained, assignments: Sequence[str]) -> DataConfig:
     return config
 
 
-def score_on(trained: Trained, data: Dataset, split: str) -> Scores:
-    """Scores on the clips of a split (`train`, `validation`, `test`) or on `all`."""
+def score_on(trained: Trained, data: Dataset, split: Split | Literal["all"]) -> Scores:
+    """Scores on the clips of a split, or on all of them."""
     indices = np.arange(len(data.labels)) if split == "all" else data.indices(split)
     logits = logits_of(trained.net, trained.front, data.clips, indices)
     matrix = confusion_matrix(data.labels[indices], logits.argmax(axis=1), data.n_classes)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from convscope.models.cnn import ACTIVATIONS, build
-from convscope.models.spec import FAMILIES, Activation, ConvNetSpec, make_spec
+from convscope.models.spec import FAMILIES, Activation, ConvNetSpec, Family, make_spec
 from convscope.types import Shape
 
 Array = NDArray[np.float64]
@@ -24,6 +24,7 @@ SMALL_INPUTS: dict[str, Shape] = {
     "long_filter": (1, 83),
     "image2d": (3, 13, 11),
     "mnist": (1, 11, 14),
+    "residual": (1, 1_741),
 }
 """Odd and small, so that partial windows and uneven padding show."""
 
@@ -33,6 +34,7 @@ SMALL_SIZES: dict[str, dict[str, int]] = {
     "baseline2d": {"conv_layers": 2, "kernel": 4},
     "vgg": {"conv_layers": 6},
     "long_filter": {"kernel": 12},
+    "residual": {"conv_layers": 10, "kernel": 4},
 }
 
 
@@ -50,19 +52,30 @@ def small_net(family: str, **values: Any) -> tuple[nn.Module, Shape]:
     return net, SMALL_INPUTS[family]
 
 
-def slow_conv(x: Array, weight: Array, bias: Array, padding: str) -> Array:
-    """Keras' convolution with stride 1, position by position."""
-    kernel = weight.shape[2:]
-    total = [k - 1 if padding == "same" else 0 for k in kernel]
-    pads = [(t // 2, t - t // 2) for t in total]
-    padded = np.pad(x, [(0, 0), *pads])
-    lengths = [n - k + 1 for n, k in zip(padded.shape[1:], kernel, strict=True)]
-    out = np.empty((len(weight), *lengths))
-    for at in np.ndindex(*lengths):
-        window = tuple(slice(a, a + k) for a, k in zip(at, kernel, strict=True))
-        patch = padded[(slice(None), *window)]
-        out[(slice(None), *at)] = [(patch * w).sum() + b for w, b in zip(weight, bias, strict=True)]
-    return out
+def slow_conv(x: Array, layer: Any, before: int, after: int) -> Array:
+    """A convolution position by position, each filter on the inputs of its group."""
+    weight = layer.weight.detach().double().numpy()
+    kernel, stride = weight.shape[2:], layer.stride[0]
+    padded = np.pad(x, [(0, 0), *((before, after) for _ in kernel)])
+    lengths = [(n - k) // stride + 1 for n, k in zip(padded.shape[1:], kernel, strict=True)]
+    out = np.zeros((len(weight), *lengths))
+    n_inputs, n_filters = weight.shape[1], len(weight) // layer.groups
+    for at in np.ndindex(*out.shape):
+        group = at[0] // n_filters
+        corners = zip(at[1:], kernel, strict=True)
+        window = tuple(slice(a * stride, a * stride + k) for a, k in corners)
+        patch = padded[(slice(group * n_inputs, (group + 1) * n_inputs), *window)]
+        out[at] = (patch * weight[at[0]]).sum()
+    bias = np.zeros(len(weight)) if layer.bias is None else layer.bias.detach().numpy()
+    return np.asarray(out + bias.reshape(-1, *(1 for _ in kernel)))
+
+
+def pads(name: str, layer: Any, rule: Family) -> tuple[int, int]:
+    """Keras' `same`: k - 1 in all, the odd one behind; the filter bank: whole strides."""
+    if rule.filter_bank is not None and name == "conv1":
+        return (120, 120)  # (400 - 160) / 2
+    total = layer.kernel_size[0] - 1 if rule.padding == "same" else 0
+    return total // 2, total - total // 2
 
 
 def slow_pool(x: Array, size: int, ceil: bool) -> Array:
@@ -84,19 +97,24 @@ def slow_norm(x: Array, layer: Any) -> Array:
     return np.asarray((x - mean) / np.sqrt(var + 1e-5) * gain + shift)
 
 
-def slow_forward(net: nn.Module, spec_rule: Any, x: Array) -> Array:
+def slow_forward(net: nn.Module, rule: Family, x: Array) -> Array:
     """The net's answer in evaluation mode, with relu, layer by layer by name."""
     for name, module in net.named_children():
         layer: Any = module
         if name.startswith("conv"):
-            weight, bias = (t.detach().double().numpy() for t in (layer.weight, layer.bias))
-            x = slow_conv(x, weight, bias, spec_rule.padding)
+            x = slow_conv(x, layer, *pads(name, layer, rule))
+        elif name.startswith("block"):
+            x = x + slow_forward(layer, rule, x)
+        elif name == "log_energy":
+            x = np.log(x[: len(x) // 2] ** 2 + x[len(x) // 2 :] ** 2 + 4e-3)
+        elif name == "centre":
+            x = x - x.mean(axis=1, keepdims=True)
         elif name.startswith("norm"):
             x = slow_norm(x, layer)
         elif name.startswith("act"):
             x = np.maximum(x, 0)
         elif name.startswith("pool"):
-            x = slow_pool(x, spec_rule.pool, spec_rule.pool_ceil)
+            x = slow_pool(x, rule.pool, rule.pool_ceil)
         elif name == "flatten":
             x = x.reshape(-1)
         elif name == "average":
@@ -108,11 +126,18 @@ def slow_forward(net: nn.Module, spec_rule: Any, x: Array) -> Array:
     return x
 
 
-@pytest.mark.parametrize("pool", ["after", "before"])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"pool": "after", "head": "flatten", "batch_norm": True, "fc_hidden": 1},
+        {"pool": "before", "head": "average", "batch_norm": False},
+    ],
+    ids=lambda values: values["pool"],
+)
 @pytest.mark.parametrize("family", SMALL_INPUTS)
-def test_a_net_computes_what_the_slow_reference_does(family: str, pool: str) -> None:
-    head = "average" if pool == "before" else "flatten"
-    net, shape = small_net(family, pool=pool, head=head, batch_norm=True)
+def test_a_net_computes_what_the_slow_reference_does(family: str, values: dict[str, Any]) -> None:
+    pools = {} if FAMILIES[family].pool else {"pool": "after"}
+    net, shape = small_net(family, **values | pools)
     x = np.random.default_rng(0).normal(size=shape)
     with torch.no_grad():
         answer = net(torch.from_numpy(x).float()[None])[0].numpy()

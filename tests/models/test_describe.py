@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from convscope.models.cnn import build
 from convscope.models.describe import LayerRow, describe, flops, n_params
-from convscope.models.spec import ConvNetSpec, make_spec
+from convscope.models.spec import FAMILIES, ConvNetSpec, make_spec
 from convscope.types import Shape
 
 INPUTS: dict[str, Shape] = {
@@ -22,6 +22,7 @@ INPUTS: dict[str, Shape] = {
     "long_filter": (1, 16_000),
     "image2d": (3, 172, 172),
     "mnist": (1, 28, 28),
+    "residual": (1, 16_000),
 }
 VARIANTS = [
     {"pool": "after", "head": "flatten", "fc_hidden": 2},
@@ -38,17 +39,25 @@ CASES = [
 
 def small(values: dict[str, Any]) -> tuple[ConvNetSpec, Shape]:
     own = {"conv_layers": 4} if values["family"] == "baseline1d" else {}
-    spec = make_spec({"base_channels": 2, **own, **values})
+    pool = {} if FAMILIES[values["family"]].pool else {"pool": "after"}
+    spec = make_spec({"base_channels": 2, **own, **values, **pool})
     assert isinstance(spec, ConvNetSpec)
     return spec, INPUTS[spec.family]
 
 
-def outputs(net: nn.Module, clips: Tensor) -> Iterator[tuple[str, Tensor]]:
-    """What each layer of a sequential net gives, in evaluation mode."""
+def outputs(net: nn.Module, clips: Tensor) -> list[tuple[str, Tensor]]:
+    """What each layer gives in evaluation mode, in the order in which they are done."""
+    given: list[tuple[str, Tensor]] = []
+    hooks = [
+        module.register_forward_hook(lambda _m, _i, out, name=name: given.append((name, out)))
+        for name, module in net.named_modules()
+        if name
+    ]
     with torch.no_grad():
-        for name, module in net.eval().named_children():
-            clips = module(clips)
-            yield name, clips
+        net.eval()(clips)
+    for hook in hooks:
+        hook.remove()
+    return given
 
 
 @pytest.mark.parametrize("values", CASES)
@@ -56,12 +65,12 @@ def test_shapes_bytes_and_parameters_are_those_of_a_forward_pass(values: dict[st
     spec, shape = small(values)
     net = build(spec, shape, 7)
     rows = describe(spec, shape, 7)
-    passed = list(outputs(net, torch.zeros(1, *shape)))
+    passed = outputs(net, torch.zeros(1, *shape))
     assert [row.name for row in rows] == [name for name, _ in passed]
     for row, (name, output) in zip(rows, passed, strict=True):
         assert row.shape == tuple(output.shape[1:]), name
         assert row.activation_bytes == output.numel() * output.element_size(), name
-        own = sum(p.numel() for p in net.get_submodule(name).parameters())
+        own = sum(p.numel() for p in net.get_submodule(name).parameters(recurse=False))
         assert row.params == own, name
     assert n_params(rows) == sum(p.numel() for p in net.parameters())
 
@@ -76,7 +85,9 @@ def test_flops_are_those_that_torch_counts(values: dict[str, Any]) -> None:
     assert flops(rows) == counter.get_total_flops()
     counts = counter.get_flop_counts()
     for row in rows:
-        assert row.flops == sum(counts.get(f"Sequential.{row.name}", {}).values()), row.name
+        counted = sum(counts.get(f"Sequential.{row.name}", {}).values())
+        # torch counts the parts of a block once more for the block
+        assert row.flops == (0 if row.kind == "residual" else counted), row.name
 
 
 def test_the_first_layers_of_custom_by_hand() -> None:
@@ -113,21 +124,26 @@ FIELD_CASES: list[tuple[dict[str, Any], Shape]] = [
     ({"family": "image2d", "conv_layers": 2, "kernel": 3}, (1, 13, 15)),
     ({"family": "mnist", "conv_layers": 2, "kernel": 4, "pool": "before"}, (1, 15, 13)),
     ({"family": "baseline2d", "conv_layers": 2, "kernel": 3}, (1, 15, 17)),
+    ({"family": "residual", "conv_layers": 6, "kernel": 3}, (1, 2_573)),
 ]
 
 
 def probed(spec: ConvNetSpec, shape: Shape) -> Iterator[tuple[str, Tensor]]:
     """For each layer, which input positions (first axis) change which of its units.
 
-    All weights are one and all clips are zero but for one sample, so that a unit answers if and
-    only if it sees that sample.
+    All weights are positive, and so are all values that reach an activation: a sample that rises
+    changes every unit that sees it. The mean over time, which sees all, is left out.
     """
-    net = build(spec, shape, 2)
+    net = build(spec, shape, 2).double()
     for name, parameter in net.named_parameters():
-        nn.init.constant_(parameter, 0.0 if name.endswith("bias") else 1.0)
+        nn.init.constant_(parameter, 10.0 if name == "norm1.bias" else 1.0)
+    if spec.rule.filter_bank is not None:
+        net.add_module("centre", nn.Identity())
     n_positions = torch.Size(shape[1:]).numel()
-    for name, output in outputs(net, torch.eye(n_positions).reshape(n_positions, *shape)):
-        yield name, output > 0
+    one_each = torch.eye(n_positions, dtype=torch.float64).reshape(n_positions, *shape)
+    silent = torch.zeros(1, *shape, dtype=torch.float64)
+    changed = zip(outputs(net, one_each), outputs(net, silent), strict=True)
+    return ((name, (a - b).abs() > 1e-9 * b.abs()) for (name, a), (_, b) in changed)
 
 
 @pytest.mark.parametrize(("values", "shape"), FIELD_CASES)

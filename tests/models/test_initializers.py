@@ -3,12 +3,13 @@
 import math
 from typing import get_args
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from convscope.models.cnn import build
-from convscope.models.initializers import INITIALIZERS, fans
+from convscope.models.initializers import INITIALIZERS, fans, filter_bank
 from convscope.models.spec import Initializer, make_spec
 
 SHAPE = (96, 48, 5, 7)
@@ -30,6 +31,49 @@ def test_every_initializer_of_a_spec_is_there() -> None:
 def test_fans_count_the_positions_of_a_filter() -> None:
     assert fans(torch.empty(SHAPE)) == (FAN_IN, FAN_OUT)
     assert fans(nn.Linear(7, 3).weight) == (7, 3)
+    assert fans(nn.Conv1d(8, 8, 9, groups=8).weight, groups=8) == (9, 9)
+    assert fans(nn.Conv1d(8, 4, 5, groups=2).weight, groups=2) == (20, 10)
+
+
+def test_a_depthwise_convolution_is_drawn_for_the_one_input_of_each_filter() -> None:
+    torch.manual_seed(0)
+    weights = build(make_spec({"family": "residual"}), (1, 16_000), 16).state_dict()
+    limit = math.sqrt(6 / (9 + 9))
+    assert 0.95 * limit < float(weights["block1.conv3.weight"].abs().max()) <= limit
+
+
+def band_energies(frequency_hz: float, phase: float) -> torch.Tensor:
+    """The energy of a pure tone of amplitude 1 in each of 40 bands of 400 samples at 16 kHz."""
+    tone = torch.cos(2 * math.pi * frequency_hz * torch.arange(400) / 16_000 + phase)
+    answers = filter_bank(40, 400)[:, 0] @ tone
+    return answers[:40].square() + answers[40:].square()
+
+
+def centres_hz() -> list[float]:
+    """Evenly spaced in mel between 60 Hz and 7.6 kHz, the edges left out."""
+    edges = [2595 * math.log10(1 + f / 700) for f in (60, 7600)]
+    mels = [edges[0] + (edges[1] - edges[0]) * (i + 1) / 41 for i in range(40)]
+    return [700 * (10 ** (mel / 2595) - 1) for mel in mels]
+
+
+@pytest.mark.parametrize("band", [5, 20, 39])
+def test_a_tone_has_most_energy_in_its_own_band_whatever_its_phase(band: int) -> None:
+    energies = [band_energies(centres_hz()[band], phase) for phase in (0.0, 0.7, 2.1)]
+    assert all(int(energy.argmax()) == band for energy in energies)
+    np.testing.assert_allclose(energies[1][band], energies[0][band], rtol=1e-3)
+    np.testing.assert_allclose(energies[2][band], energies[0][band], rtol=1e-3)
+
+
+def test_all_bands_of_a_filter_bank_are_equally_strong() -> None:
+    energy = filter_bank(40, 400).square().mean((1, 2))
+    np.testing.assert_allclose(energy[:40] + energy[40:], 1.22**2, rtol=1e-5)  # cos² + sin² = 1
+
+
+def test_a_residual_net_starts_from_the_filter_bank_whatever_the_seed() -> None:
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        net = build(make_spec({"family": "residual"}), (1, 16_000), 16)
+        assert torch.equal(net.state_dict()["conv1.weight"], filter_bank(40, 400))
 
 
 @pytest.mark.parametrize("name", INITIALIZERS)

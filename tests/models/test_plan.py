@@ -115,6 +115,36 @@ def test_channels_double_as_the_family_says() -> None:
     assert channels("image2d", 5, (3, 172, 172)) == [8, 8, 16, 16, 32]
 
 
+def test_a_residual_net_is_a_filter_bank_and_blocks_of_separable_convolutions() -> None:
+    spec = conv_net(family="residual", conv_layers=6)
+    assert names(spec) == (
+        "conv1 log_energy centre norm1 conv2 norm2 act1 block1 act3 average dropout logits"
+    )
+    *_, block, _, _, _, _ = plan(spec, (1, 16_000), 16)
+    parts = [(part.name, part.kernel, part.groups, part.bias) for part in block.parts]
+    assert [part for part in parts if part[0].startswith("conv")] == [
+        ("conv3", 9, 64, False),
+        ("conv4", 1, 1, False),
+        ("conv5", 9, 64, False),
+        ("conv6", 1, 1, False),
+    ]
+
+
+def test_a_residual_net_without_batch_norm_has_biases_instead() -> None:
+    spec = conv_net(family="residual", conv_layers=6, batch_norm=False)
+    assert "norm" not in names(spec)
+    layers = plan(spec, (1, 16_000), 16)
+    convs = [part for layer in layers for part in (layer, *layer.parts) if part.kind == "conv"]
+    assert [conv.bias for conv in convs] == [False, True, True, True, True, True]
+
+
+def test_the_residual_preset_stays_under_100_000_parameters() -> None:
+    # 2·40·400, norm 80, 40·64·5, norm 128; a block has 2·(64·9 + 128 + 64·64 + 128); 64·16 + 16
+    expected = 32_000 + 80 + 12_800 + 128 + 4 * 2 * (576 + 128 + 4096 + 128) + 1040
+    rows = describe(conv_net(family="residual"), (1, 16_000), 16)
+    assert n_params(rows) == expected == 85_472
+
+
 @pytest.mark.parametrize(
     ("values", "input_shape", "words"),
     [
@@ -150,6 +180,11 @@ def test_channels_double_as_the_family_says() -> None:
             (1, 20),
             r"^model\.conv_layers=1: conv1 would shrink \(1, 20\) to nothing; an input of "
             r"\(1, 20\) is too small: give larger clips, or a smaller model\.kernel$",
+        ),
+        (
+            {"family": "residual"},
+            (1, 100),
+            r"^model\.conv_layers=18: conv1 would shrink \(1, 100\) to nothing; an input of \(1",
         ),
         (
             {"family": "custom"},

@@ -91,9 +91,16 @@ def test_a_spec_is_frozen() -> None:
         ),
         (
             {"family": "vgg", "conv_layers": 7},
-            r"^model\.conv_layers: .*multiple of 2.*take 6 or 8$",
+            r"^model\.conv_layers: expected 2, 4, 6, …, .*vgg has 2.*take 6 or 8$",
         ),
         ({"family": "vgg", "conv_layers": 1}, r"got 1: take 2$"),
+        ({"family": "residual", "conv_layers": 8}, r"expected 6, 10, 14, .* got 8: take 6 or 10$"),
+        ({"family": "residual", "conv_layers": 5}, r"got 5: take 6$"),
+        ({"family": "residual", "conv_layers": 1}, r"got 1: take 6$"),
+        (
+            {"family": "residual", "pool": "before"},
+            r"^model\.pool: residual has no pooling",
+        ),
         ({"family": "long_filter", "kernel": 2}, r"^model\.kernel: expected at least 3.*got 2$"),
     ],
 )

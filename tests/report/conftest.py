@@ -1,6 +1,8 @@
 """Finished runs without a training: folders with made-up answers and real files."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -100,3 +102,59 @@ def image_run(tmp_path: Path) -> Run:
     data = {"kind": "images", "folder": str(tmp_path / "images"), "image_size": 32}
     cell = make_cell({"data": data, "model": {"family": "image2d", "conv_layers": 2}})
     return finish_run(tmp_path / "runs", cell, classes, ids)
+
+
+VOID = {"img", "meta", "link", "br", "hr", "input", "source", "col", "wbr"}
+
+Tag: TypeAlias = tuple[str, dict[str, str]]
+
+
+class Outline(HTMLParser):
+    """The start tags and the text of a page; a tag that is not closed in order is an error."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[Tag] = []
+        self.text = ""
+        self._open: list[str] = []
+        self.feed(page)
+        self.close()
+        assert not self._open, f"never closed: {self._open}"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert len(dict(attrs)) == len(attrs), f"<{tag}> has an attribute twice"
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open, f"</{tag}> closes nothing"
+        assert self._open.pop() == tag, f"</{tag}> does not close the innermost tag"
+        if tag in ("td", "th"):
+            self.text += " "
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str]]:
+        """The attributes of each `tag` of the page."""
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture
+def outline() -> Callable[[Path], Outline]:
+    """`outline(path)`: a page's tags and text, after the checks that every page must pass."""
+
+    def read(path: Path) -> Outline:
+        text = path.read_text()
+        found = Outline(text)
+        assert not re.findall(r"https?:|//[a-z]+\.", text), "refers to another place"
+        assert all(image["alt"] for image in found.all("img")), "a picture without words"
+        assert all("scope" in cell for cell in found.all("th")), "a heading of nothing"
+        addresses = [a["src"] for tag in ("img", "audio") for a in found.all(tag)]
+        assert all(address.startswith("data:") for address in addresses)
+        assert found.all("html") == [{"lang": "en"}]
+        assert not found.all("script")
+        return found
+
+    return read

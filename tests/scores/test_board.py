@@ -1,6 +1,7 @@
 """The board: run folders as training leaves them, in all states."""
 
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from convscope.errors import UserError
 from convscope.run import RESULTS, Run
-from convscope.scores.board import board_rows, board_table, pareto_front
+from convscope.scores.board import board_rows, board_table, find_runs, pareto_front
 
 
 def make_run(folder: Path, state: str = "done", chance: bool = False, **scores: Any) -> Run:
@@ -87,6 +89,29 @@ def test_a_folder_with_a_config_alone_has_a_row(tmp_path: Path) -> None:
         "interrupted",
     )
     assert "nets.py:make_net" in printed([run])
+
+
+def test_a_row_is_plain_json(tmp_path: Path) -> None:
+    make_run(tmp_path / "running", state="running")
+    done(tmp_path / "done", params=10, accuracy=0.5)
+    rows = [row.to_dict() for row in board_rows(find_runs([tmp_path]))]
+    assert json.loads(json.dumps(rows, allow_nan=False)) == rows
+    assert [row["interval"] for row in rows] == [[0.49, 0.51], None]
+
+
+def test_runs_are_found_by_themselves_and_in_a_folder_of_runs_each_once(tmp_path: Path) -> None:
+    for name in ("b", "a"):
+        done(tmp_path / "runs" / name, params=10, accuracy=0.5)
+    (tmp_path / "runs" / "notes").mkdir()
+    found = find_runs([tmp_path / "runs" / "b", tmp_path / "runs"])
+    assert [run.name for run in found] == ["b", "a"]
+
+
+def test_a_folder_without_runs_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=f"{tmp_path} holds no run: expected a run, or a folder of"):
+        find_runs([tmp_path])
+    with pytest.raises(UserError, match="gone is no folder: expected a run, or a folder of runs"):
+        find_runs([tmp_path / "gone"])
 
 
 def test_the_table_shows_network_scores_and_the_mark_chance(tmp_path: Path) -> None:

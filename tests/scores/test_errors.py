@@ -1,11 +1,17 @@
 """The list of wrongly labelled clips."""
 
+import io
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
+from rich.console import Console
 from scipy.special import softmax as scipy_softmax
 
 from convscope.errors import UserError
-from convscope.scores.errors import softmax, wrong_clips
+from convscope.run import RESULTS, Run
+from convscope.scores.errors import errors_table, softmax, wrong_clips, wrong_clips_of
 
 CLASSES = ("bed", "bird", "cat")
 LABELS = np.array([0, 0, 1, 2, 2])
@@ -57,3 +63,50 @@ def test_the_logits_are_left_as_found() -> None:
     before = LOGITS.copy()
     wrong_clips(LOGITS, LABELS, IDS, CLASSES)
     np.testing.assert_array_equal(LOGITS, before)
+
+
+# Of a run
+
+
+def make_run(folder: Path, only_full_second: bool = False) -> Run:
+    """A finished run with the predictions above; its third clip is not of the full length."""
+    run = Run(folder)
+    run.write_config({"data": {"only_full_second": only_full_second}})
+    run.write_json("scores.json", {"classes": [{"name": name} for name in CLASSES]})
+    stored = {"logits": LOGITS, "labels": LABELS, "ids": IDS, "exact": np.arange(5) != 2}
+    run.write_with("predictions.npz", lambda file: np.savez(file, **stored))
+    for name in RESULTS:
+        if not run.path(name).exists():
+            run.write(name, b"")
+    run.finish()
+    return run
+
+
+def test_the_errors_of_a_run_are_those_of_its_predictions(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run")
+    assert wrong_clips_of(run) == wrong_clips(LOGITS, LABELS, IDS, CLASSES)
+    assert [clip.id for clip in wrong_clips_of(run, actual="bed")] == ["bed/1.wav"]
+
+
+def test_clips_that_the_scores_leave_out_are_no_errors(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", only_full_second=True)
+    assert [clip.id for clip in wrong_clips_of(run)] == ["bed/1.wav", "cat/4.wav"]
+
+
+def test_a_run_that_is_not_done_has_no_errors_to_show(tmp_path: Path) -> None:
+    run = Run(tmp_path / "run")
+    run.write_status(state="failed")
+    with pytest.raises(
+        UserError, match="expected a run that is done, got one that is failed; train"
+    ):
+        wrong_clips_of(run)
+
+
+def test_errors_are_plain_json_and_a_table_that_cuts_nothing_off() -> None:
+    clips = wrong_clips(LOGITS, LABELS, [f"[b]{name}" for name in IDS], CLASSES)
+    rows = [clip.to_dict() for clip in clips]
+    assert json.loads(json.dumps(rows, allow_nan=False)) == rows
+    text = io.StringIO()
+    Console(file=text, width=80).print(errors_table(clips))
+    first = text.getvalue().splitlines()[2]
+    assert first.split() == ["[b]bird/2.wav", "bird", "cat", "0.9647", "0.9470"]

@@ -1,12 +1,13 @@
 """convscope data make-words, get, check."""
 
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from convscope.cli.show import Json, print_json, progress_bar
+from convscope.cli.show import Json, print_json, print_table, progress_bar
 
 Folder = Annotated[Path, typer.Argument(help="The folder of the data.", metavar="DIR")]
 
@@ -52,11 +53,15 @@ def get(
 
 def check(folder: Folder, json: Json = False) -> None:
     """What is in a folder, per class and split, and every file that is broken, by name."""
-    from convscope.data.check import check_folder, print_report
+    from convscope.data.check import check_folder
+    from convscope.data.check_table import count_table, problem_lines
 
     with progress_bar("reading") as tell:
         report = check_folder(folder, progress=tell)
     if json:
-        print_json(report.to_dict())
-    else:
-        print_report(report)
+        print_json(asdict(report))
+        return
+    print(f"{report.folder}: {report.n_files:,} files, taken for data.kind={report.layout}")
+    print_table(count_table(report))
+    for line in problem_lines(report):
+        print(line)

@@ -36,7 +36,9 @@ def board(
 
 def errors(
     run: RunFolder,
-    actual: Annotated[str | None, typer.Option("--actual", help="Only clips of this class.")] = None,
+    actual: Annotated[
+        str | None, typer.Option("--actual", help="Only clips of this class.")
+    ] = None,
     predicted: Annotated[
         str | None, typer.Option("--predicted", help="Only clips taken for this class.")
     ] = None,
@@ -78,8 +80,8 @@ def score(
     """Score a run on other data: data.folder=DIR, and other data.* keys."""
     from convscope.cli.train import load
     from convscope.run import Run
-    from convscope.scores.table import class_table
     from convscope.score import other_data, score_on
+    from convscope.scores.table import class_table
     from convscope.training.checkpoint import load_trained
 
     trained = load_trained(Run.existing(run))

@@ -15,7 +15,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def demo(
-    out: Annotated[Path, typer.Option("--out", help="Where words, runs and page go.")] = Path("demo"),
+    out: Annotated[Path, typer.Option("--out", help="Where words, runs and page go.")] = Path(
+        "demo"
+    ),
     real: Annotated[
         Path | None, typer.Option("--real", help="Real recordings to score on: word/file.")
     ] = None,

@@ -24,12 +24,13 @@ def add_to(app: typer.Typer) -> None:
 
 def describe(recipe: Recipe, assignments: Assignments = None, json: Json = False) -> None:
     """The layer table of a recipe's net: shape, receptive field, parameters, FLOPs, bytes."""
+    from convscope.data.load import class_names
     from convscope.models.describe import describe as rows_of
     from convscope.models.table import layer_table, layers_as_json
     from convscope.recipe import read_cell
 
     cell = read_cell(recipe, assignments or [])
-    rows = rows_of(cell.model, cell.data.shape, cell.n_classes)
+    rows = rows_of(cell.model, cell.data.shape, len(class_names(cell.data)))
     rate_hz = getattr(cell.data, "rate_hz", None)
     if json:
         print_json(layers_as_json(rows, rate_hz))

@@ -1,10 +1,10 @@
 """A training's progress, on standard error."""
 
 from types import TracebackType
+from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from typing_extensions import Self
 
 from convscope.training.fit import Watcher
 

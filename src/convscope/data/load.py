@@ -68,6 +68,15 @@ def load_dataset(
     return dataset
 
 
+def class_names(config: DataConfig) -> tuple[str, ...]:
+    """The classes in the order of the logits; the folder is listed where only it knows them.
+
+    Raises:
+        UserError: as `load_dataset` does for a folder that is missing or empty.
+    """
+    return config.names or _classes(config, _list_files(config)[1])
+
+
 def require_trainable(dataset: Dataset) -> None:
     """Raise a UserError unless every class can be trained and something can be validated."""
     key = _classes_key(dataset.config)

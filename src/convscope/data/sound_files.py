@@ -92,11 +92,14 @@ def to_int16(waveform: Waveform) -> NDArray[np.int16]:
 
 def why_unreadable(path: Path, error: Exception) -> str:
     """A few words that say why a sound file could not be read, without the file's path."""
-    if isinstance(error, OSError):
-        return f"cannot be read ({error.strerror})"
     if isinstance(error, MemoryError):
         return "claims more samples than fit into memory"
-    if path.stat().st_size == 0:
+    try:
+        with path.open("rb") as file:
+            is_empty = not file.read(1)
+    except OSError as system_error:
+        return f"cannot be read ({system_error.strerror})"
+    if is_empty:
         return "is empty (0 bytes)"
     reason = str(getattr(error, "error_string", error)).removeprefix("Error : ").rstrip(".")
     return f"is no readable sound ({reason})"

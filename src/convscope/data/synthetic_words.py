@@ -14,16 +14,18 @@ import subprocess
 import sys
 import wave
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Generator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+import soxr
 from numpy.typing import NDArray
 
 from convscope.data.espeak import ACCENTS, MEN, WOMEN, Espeak, Utterance
+from convscope.data.files import Progress
 from convscope.data.splits import official_split
 from convscope.errors import UserError
 from convscope.types import Split
@@ -37,37 +39,84 @@ REPORT_WORDS = (
 SAMPLE_RATE = 16_000
 N_TIMES = 16_000
 
+_VERSION = 1  # raise it with any change to the sound: no folder is to hold a mixture
 _MARKER = ".convscope-words.json"
-_PART = ".convscope-words-{}.part"  # of worker {}; no loader takes a hidden file for a clip
-_VERSION = 1  # to be raised with any change to the sound
-_SPLIT_CYCLE: tuple[Split, ...] = ("train", "validation", "test", *(["train"] * 7))
-_CLIPS_WORTH_A_WORKER = 50
+_PART = ".convscope-words-{}.part"  # hidden, as the marker is: no reader takes them for clips
+_SPLIT_CYCLE: tuple[Split, ...] = ("train", "validation", "test") + ("train",) * 7
+_NAMES, _SPEAKER, _CLIP = range(3)  # what a seed's random numbers are for
 _MOST_WORKERS = 8
-_FFT_SIZE = 32_768  # 1 s and the echo after it
-_LONGEST_WORD = 0.95  # s
-_WORKER = (
-    "import json, sys; job = json.load(sys.stdin); sys.path[:] = job['path']; "
-    "from convscope.data.synthetic_words import _work; _work(job)"
-)
+_CLIPS_WORTH_A_WORKER = 50
+_FFT_SIZE = 32_768  # samples: the second and its echo
+_LONGEST_WORD = 15_200  # samples
+_FADE = 320  # samples
+_FASTEST = 450  # words a minute
 
-_Sound = NDArray[np.float64]  # (n_times,), full scale is 1
+_Sound: TypeAlias = NDArray[np.float64]  # (n_times,), full scale is 1
+
+
+def make_words(
+    folder: Path,
+    n_clips: int,
+    seed: int,
+    words: Sequence[str] = REPORT_WORDS,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Speak words into a folder: `n_clips` in all, evenly over the words, about 80/10/10 by split.
+
+    From ten clips a word on, every word is in every split. The same seed gives the same bytes, and
+    a smaller set is the beginning of a larger one. What is there already is not made again, so
+    that a call goes on where another stopped; of two calls at once, one waits for the other.
+
+    Args:
+        folder: new, empty, or of an earlier call with the same seed and words.
+        n_clips: at least one a word.
+        seed: 0 or more.
+        words: in small letters; each becomes a folder.
+        workers: processes; if not given, one for each CPU core, 8 at most.
+        progress: called with how many clips are done, and with `n_clips`.
+
+    Returns:
+        The folder.
+
+    Raises:
+        UserError: the arguments make no sense, the folder holds something else, or espeak-ng is
+            not there.
+        RuntimeError: espeak-ng or a worker died.
+    """
+    _check_arguments(n_clips, seed, words, workers)
+    _check_machine()
+    clips = _plan(n_clips, seed, words)
+    with _claimed(folder, seed, words, clips):
+        missing = [clip for clip in clips if not (folder / clip.path).exists()]
+        for word in words:
+            (folder / word).mkdir(exist_ok=True)
+        spoken = _speak_in_workers(folder, seed, missing, workers or _worthwhile(len(missing)))
+        with closing(spoken):  # an interrupt, too, is to end the workers first
+            for n_done, _ in enumerate(spoken, n_clips - len(missing) + 1):
+                if progress:
+                    progress(n_done, n_clips)
+    return folder
+
+
+# Who says what
 
 
 @dataclass(frozen=True)
 class Speaker:
-    """Who speaks, where, and into what.
+    """Who speaks, in what room, into what microphone.
 
     Attributes:
         voice: accent+variant of espeak-ng.
         pitch: espeak-ng's, 0 to 99.
         pitch_range: how lively the melody is, 0 to 99.
         rate: words a minute.
-        size: of the vocal tract: above 1, pitch and formants are lower by this factor.
+        size: of the vocal tract; pitch and formants fall by this factor.
+        echo: of the room, dB against the voice.
+        echo_time: in which the echo falls by 60 dB, s.
         tilt: of the microphone, dB an octave.
         low_cut: where the microphone has lost 3 dB, Hz.
-        high_cut: likewise at the upper end, Hz.
-        echo: of the room, dB against the voice.
-        echo_time: in which the echo decays by 60 dB, s.
+        high_cut: likewise, at the upper end, Hz.
     """
 
     voice: str
@@ -75,17 +124,17 @@ class Speaker:
     pitch_range: int
     rate: int
     size: float
+    echo: float
+    echo_time: float
     tilt: float
     low_cut: float
     high_cut: float
-    echo: float
-    echo_time: float
 
 
 def draw_speaker(rng: np.random.Generator) -> Speaker:
-    """A speaker: a woman or a man, as often."""
-    accents, weights = zip(*ACCENTS.items(), strict=True)
-    accent = rng.choice(accents, p=np.divide(weights, sum(weights)))
+    """A speaker: as often a woman as a man."""
+    accents, weights = list(ACCENTS), np.array(list(ACCENTS.values()))
+    accent = rng.choice(accents, p=weights / weights.sum())
     variant = rng.choice(WOMEN if rng.random() < 0.5 else MEN)
     return Speaker(
         voice=f"{accent}+{variant}",
@@ -93,98 +142,301 @@ def draw_speaker(rng: np.random.Generator) -> Speaker:
         pitch_range=int(rng.integers(20, 91)),
         rate=int(rng.integers(85, 176)),
         size=rng.uniform(0.85, 1.15),
+        echo=rng.uniform(-30, -6),
+        echo_time=rng.uniform(0.1, 0.6),
         tilt=rng.uniform(-3, 2),
         low_cut=_log_uniform(rng, 40, 300),
         high_cut=_log_uniform(rng, 3_500, 10_000),
-        echo=rng.uniform(-30, -6),
-        echo_time=rng.uniform(0.1, 0.6),
     )
+
+
+class _Clip(NamedTuple):
+    path: str  # below the folder
+    speaker: int
+    word: str
+
+
+def _plan(n_clips: int, seed: int, words: Sequence[str]) -> list[_Clip]:
+    """Speaker by speaker, each in the order of the words."""
+    names = _speaker_names(-(-n_clips // len(words)), seed)
+    turns = [(speaker, word) for speaker in range(len(names)) for word in words][:n_clips]
+    return [_Clip(f"{word}/{names[s]}_nohash_0.wav", s, word) for s, word in turns]
+
+
+def _speaker_names(n_speakers: int, seed: int) -> list[str]:
+    """Eight hex digits each, drawn until their hash puts the speaker into the split due."""
+    rng = np.random.default_rng([seed, _NAMES])
+    names: dict[str, None] = {}
+    while len(names) < n_speakers:
+        name = f"{rng.integers(2**32):08x}"
+        if official_split(name) == _SPLIT_CYCLE[len(names) % len(_SPLIT_CYCLE)]:
+            names[name] = None
+    return list(names)
+
+
+# How it sounds
 
 
 def speak_word(
     espeak: Espeak, speaker: Speaker, word: str, rng: np.random.Generator
 ) -> NDArray[np.int16]:
-    """(N_TIMES,) at SAMPLE_RATE: the word somewhere in a second, in its room, with noise.
+    """(N_TIMES,) at SAMPLE_RATE: the word somewhere in a second, with its echo and noise.
 
-    The generator decides what differs from one time a speaker says a word to another.
+    `rng` decides what differs whenever a speaker says a word.
     """
     spoken = _say(espeak, speaker, word, rng)
-    second = np.zeros(N_TIMES)
-    start = int(rng.integers(0, N_TIMES - len(spoken) + 1))
-    second[start : start + len(spoken)] = spoken
-    heard = _hear(second, speaker, rng)
-    loud = np.sqrt(np.mean(heard[start : start + len(spoken)] ** 2))
-    noise = _noise(rng) * loud * 10 ** (-rng.uniform(12, 60) / 20)
-    clip = heard + noise
+    start = int(rng.integers(N_TIMES - len(spoken) + 1))
+    stretch = slice(start, start + len(spoken))
+    clip = np.zeros(N_TIMES)
+    clip[stretch] = spoken
+    clip = _transmit(clip, speaker, rng)
+    signal_to_noise = rng.uniform(12, 60)  # dB
+    clip += _noise(rng) * np.sqrt(np.mean(clip[stretch] ** 2)) * 10 ** (-signal_to_noise / 20)
     clip *= _log_uniform(rng, 0.08, 0.9) / np.abs(clip).max()
     return np.round(clip * 32_767).astype(np.int16)
 
 
 def _say(espeak: Espeak, speaker: Speaker, word: str, rng: np.random.Generator) -> _Sound:
-    """The word alone, trimmed, and said faster where it would not fit into the second."""
+    """The word alone; what would not fit into the second is said faster, then cut."""
     utterance = Utterance(
-        text=word + rng.choice(["", "!", "?", ","]),  # the melody
+        text=word + rng.choice(["", "!", "?", ","]),  # decides the melody
         voice=speaker.voice,
         pitch=int(np.clip(speaker.pitch + rng.integers(-6, 7), 0, 99)),
         pitch_range=speaker.pitch_range,
         rate=int(speaker.rate * rng.uniform(0.9, 1.1)),
-        seed=int(rng.integers(1, 2**31)),
+        seed=int(rng.integers(2**31)),
     )
-    return _fit(espeak, utterance, speaker.size)
+    spoken = _resampled(espeak, utterance, speaker.size)
+    while len(spoken) > _LONGEST_WORD and utterance.rate < _FASTEST:
+        faster = int(utterance.rate * len(spoken) / _LONGEST_WORD) + 5
+        utterance = replace(utterance, rate=min(faster, _FASTEST))
+        spoken = _resampled(espeak, utterance, speaker.size)
+    return _cut(spoken)
 
 
-def _fit(espeak: Espeak, utterance: Utterance, size: float) -> _Sound:
-    import soxr
-
-    longest = int(_LONGEST_WORD * SAMPLE_RATE)
-    while True:
-        pcm = espeak.speak(utterance) / 32_768
-        spoken: _Sound = soxr.resample(_trim(pcm), espeak.sample_rate / size, SAMPLE_RATE)
-        if len(spoken) <= longest or utterance.rate >= 450:
-            break
-        faster = min(450, int(utterance.rate * len(spoken) / longest) + 5)
-        utterance = Utterance(**{**vars(utterance), "rate": faster})
-    spoken = spoken[:longest]
-    return spoken
-
-
-def _trim(sound: _Sound) -> _Sound:
-    """Without what is 50 dB below its peak at either end."""
+def _resampled(espeak: Espeak, utterance: Utterance, size: float) -> _Sound:
+    """Without what lies 50 dB below the peak at either end."""
+    sound = espeak.speak(utterance) / 32_768
     loud = np.flatnonzero(np.abs(sound) > 0.003 * np.abs(sound).max())
-    return sound[loud[0] : loud[-1] + 1]
+    trimmed = sound[loud[0] : loud[-1] + 1]
+    resampled: _Sound = soxr.resample(trimmed, espeak.sample_rate / size, SAMPLE_RATE)
+    return resampled
 
 
-def _hear(sound: _Sound, speaker: Speaker, rng: np.random.Generator) -> _Sound:
-    """Room and microphone: one product in the frequency domain."""
+def _cut(sound: _Sound) -> _Sound:
+    if len(sound) <= _LONGEST_WORD:
+        return sound
+    kept = sound[:_LONGEST_WORD].copy()
+    kept[-_FADE:] *= np.linspace(1, 0, _FADE)
+    return kept
+
+
+def _transmit(sound: _Sound, speaker: Speaker, rng: np.random.Generator) -> _Sound:
+    """Through room and microphone, in one product of spectra."""
     times = np.arange(_FFT_SIZE - N_TIMES) / SAMPLE_RATE
-    decay = 10 ** (-3 * times / speaker.echo_time)
-    room = rng.standard_normal(len(times)) * decay
+    room = rng.standard_normal(len(times)) * 10 ** (-3 * times / speaker.echo_time)
     room *= 10 ** (speaker.echo / 20) / np.sqrt(np.sum(room**2))
     room[0] += 1
-    frequencies = np.fft.rfftfreq(_FFT_SIZE, 1 / SAMPLE_RATE)
-    spectrum = np.fft.rfft(sound, _FFT_SIZE) * np.fft.rfft(room, _FFT_SIZE)
-    spectrum *= _microphone(frequencies, speaker)
-    return np.fft.irfft(spectrum)[:N_TIMES]
+    transfer = np.fft.rfft(room, _FFT_SIZE) * _microphone(speaker)
+    return np.fft.irfft(np.fft.rfft(sound, _FFT_SIZE) * transfer)[:N_TIMES]
 
 
-def _microphone(frequencies: _Sound, speaker: Speaker) -> _Sound:
-    """Its gain: a tilt between two second-order cuts."""
-    f = np.maximum(frequencies, 1)
+def _microphone(speaker: Speaker) -> _Sound:
+    """Its gain at the frequencies of the FFT: a tilt between two second-order cuts."""
+    f = np.maximum(np.fft.rfftfreq(_FFT_SIZE, 1 / SAMPLE_RATE), 1)
     tilt = 10 ** (speaker.tilt * np.log2(f / 1_000) / 20)
-    low = 1 / np.sqrt(1 + (speaker.low_cut / f) ** 4)
-    high = 1 / np.sqrt(1 + (f / speaker.high_cut) ** 4)
-    gain: _Sound = tilt * low * high
+    cuts = (1 + (speaker.low_cut / f) ** 4) * (1 + (f / speaker.high_cut) ** 4)
+    gain: _Sound = tilt / np.sqrt(cuts)
     return gain
 
 
 def _noise(rng: np.random.Generator) -> _Sound:
-    """Between white and brown, with a root mean square of 1."""
-    spectrum = np.fft.rfft(rng.standard_normal(N_TIMES))
+    """Nearly white to browner than brown; its root mean square is 1."""
     f = np.maximum(np.fft.rfftfreq(N_TIMES, 1 / SAMPLE_RATE), 40)
-    noise = np.fft.irfft(spectrum * f ** -rng.uniform(0, 1))
+    spectrum = np.fft.rfft(rng.standard_normal(N_TIMES)) * f ** -rng.uniform(0.2, 1.3)
+    noise = np.fft.irfft(spectrum)
     scaled: _Sound = noise / np.sqrt(np.mean(noise**2))
     return scaled
 
 
 def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+
+
+# Workers: fresh processes, for the caller may have threads, and a process with threads must not
+# fork. One whose caller is gone fails to report its next clip, and ends.
+
+_WORKER = (
+    "import json, sys; job = json.load(sys.stdin); sys.path[:] = job.pop('path'); "
+    "from convscope.data.synthetic_words import work; work(**job)"
+)
+
+
+def _worthwhile(n_clips: int) -> int:
+    """How many workers so many clips are worth here."""
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return max(1, min(cores, _MOST_WORKERS, n_clips // _CLIPS_WORTH_A_WORKER))
+
+
+def _speak_in_workers(
+    folder: Path, seed: int, clips: Sequence[_Clip], n_workers: int
+) -> Generator[None]:
+    """Yields once a clip, as soon as it is whole on the disk."""
+    reader, writer = os.pipe()
+    workers: list[subprocess.Popen[str]] = []
+    try:
+        with os.fdopen(reader) as reports:
+            try:
+                for k in range(min(n_workers, len(clips))):
+                    workers.append(_start_worker(folder, seed, clips[k::n_workers], writer))
+            finally:
+                os.close(writer)
+            for report in reports:
+                if report != "\n":
+                    raise RuntimeError(json.loads(report))
+                yield
+    finally:
+        codes = [worker.wait() for worker in workers]
+        _remove_parts(folder)
+    if any(codes):
+        raise RuntimeError(f"a worker ended with {codes}; what is spoken stays: call again")
+
+
+def _start_worker(
+    folder: Path, seed: int, clips: Sequence[_Clip], report: int
+) -> subprocess.Popen[str]:
+    job = {
+        "path": sys.path,
+        "folder": str(folder),
+        "seed": seed,
+        "clips": clips,
+        "report": report,
+    }
+    worker = subprocess.Popen(
+        [sys.executable, "-P", "-c", _WORKER],
+        stdin=subprocess.PIPE,
+        pass_fds=[report],
+        process_group=0,  # Ctrl-C is the caller's; a worker then ends between two clips
+        env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        text=True,
+    )
+    assert worker.stdin is not None
+    with suppress(BrokenPipeError), worker.stdin:  # one that died at once is told by its code
+        json.dump(job, worker.stdin)
+    return worker
+
+
+def work(folder: str, seed: int, clips: Sequence[Sequence[Any]], report: int) -> None:
+    """A worker's life: speak clips, report each by an empty line, an error by its message."""
+    try:
+        espeak = Espeak()
+        for clip in clips:
+            _write_clip(espeak, Path(folder), seed, _Clip(*clip))
+            os.write(report, b"\n")
+    except BrokenPipeError:
+        return
+    except Exception as error:
+        with suppress(BrokenPipeError):
+            os.write(report, json.dumps(str(error)[:400]).encode() + b"\n")  # whole, being short
+
+
+def _write_clip(espeak: Espeak, folder: Path, seed: int, clip: _Clip) -> None:
+    speaker = draw_speaker(np.random.default_rng([seed, _SPEAKER, clip.speaker]))
+    rng = np.random.default_rng([seed, _CLIP, clip.speaker, zlib.crc32(clip.word.encode())])
+    samples = speak_word(espeak, speaker, clip.word, rng)
+    part = folder / _PART.format(os.getpid())
+    with wave.open(str(part), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(SAMPLE_RATE)
+        file.writeframes(samples.astype("<i2").tobytes())
+    os.replace(part, folder / clip.path)
+
+
+# What may be asked, and where it may lie
+
+
+def _check_arguments(n_clips: int, seed: int, words: Sequence[str], workers: int | None) -> None:
+    odd = [word for word in words if not re.fullmatch("[a-z]+", word)]
+    if odd:
+        raise UserError(f"expected words of the letters a to z, got {odd[0]!r}: spell it so")
+    if not words or len(set(words)) < len(words):
+        raise UserError(f"expected words, each once, got {', '.join(words) or 'none'}: mend that")
+    if n_clips < len(words):
+        raise UserError(
+            f"expected at least one clip for each of the {len(words)} words, got {n_clips}: "
+            "ask for more clips or fewer words"
+        )
+    if seed < 0:
+        raise UserError(f"expected a seed of 0 or more, got {seed}: choose another")
+    if workers is not None and workers < 1:
+        raise UserError(f"expected 1 worker or more, got {workers}: choose another number")
+
+
+def _check_machine() -> None:
+    if not hasattr(os, "fork"):
+        raise UserError(
+            f"expected Linux or macOS, got {sys.platform}: espeak-ng repeats itself only in forked "
+            "processes; make the words on another machine and copy the folder"
+        )
+    if importlib.util.find_spec("espeakng_loader") is None:
+        raise UserError(
+            "expected espeak-ng to speak the words, it is not installed: "
+            "pip install 'convscope[words]'"
+        )
+
+
+@contextmanager
+def _claimed(
+    folder: Path, seed: int, words: Sequence[str], clips: Sequence[_Clip]
+) -> Generator[None]:
+    """The folder is this set's and, meanwhile, this call's.
+
+    A hidden file says what the folder is for, and is locked: the lock goes with its process.
+    """
+    import fcntl  # Windows has none, and may yet import this module
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise UserError(f"expected a folder, {folder} is a file: choose another") from None
+    if not (folder / _MARKER).exists():
+        _refuse_strangers(folder, clips)
+    with (folder / _MARKER).open("a+") as marker:
+        fcntl.flock(marker, fcntl.LOCK_EX)
+        marker.seek(0)
+        found, purpose = marker.read(), json.dumps(_purpose(seed, words))
+        if not found:
+            marker.write(purpose)
+            marker.flush()
+        elif found != purpose:
+            raise UserError(f"expected a folder for {purpose}, {folder} is for {found}: choose one")
+        _refuse_strangers(folder, clips)
+        _remove_parts(folder)
+        yield
+
+
+def _purpose(seed: int, words: Sequence[str]) -> dict[str, Any]:
+    """All that decides a clip's samples, but for its place in the set."""
+    return {
+        "seed": seed,
+        "words": list(words),
+        "version": _VERSION,
+        "espeakng_loader": importlib.metadata.version("espeakng_loader"),
+    }
+
+
+def _refuse_strangers(folder: Path, clips: Sequence[_Clip]) -> None:
+    known = {clip.path for clip in clips} | {clip.word for clip in clips}
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("[!.]*")}
+    if strangers := sorted(found - known):
+        raise UserError(
+            f"expected in {folder} nothing but these {len(clips)} clips, found {len(strangers)} "
+            f"other, first {strangers[0]}: choose a new folder, or ask for no fewer clips than "
+            "it holds"
+        )
+
+
+def _remove_parts(folder: Path) -> None:
+    for part in folder.glob(_PART.format("*")):
+        part.unlink(missing_ok=True)

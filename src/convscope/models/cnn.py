@@ -1,13 +1,16 @@
 """From a spec to a torch module: one builder for waveforms, spectrograms and images."""
 
 import warnings
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
 
-from convscope.models.initializers import INITIALIZERS
-from convscope.models.plan import Layer, plan
+from convscope.models.initializers import INITIALIZERS, filter_bank
+from convscope.models.layers import Layer
+from convscope.models.modules import Centre, GlobalAverage, LogEnergy, Residual, RReLU
+from convscope.models.plan import plan
 from convscope.models.spec import ConvNetSpec, ModelSpec
 from convscope.models.user_net import build_user_net
 from convscope.types import Shape
@@ -15,10 +18,11 @@ from convscope.types import Shape
 # The copy that torch warns of is what `same` padding of an even kernel needs, in Keras as well.
 warnings.filterwarnings("ignore", "Using padding='same' with even kernel lengths")
 
+
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
     "tanh": nn.Tanh,
-    "rrelu": nn.RReLU,
+    "rrelu": RReLU,
     "leaky_relu": nn.LeakyReLU,
     "elu": nn.ELU,
     "gelu": nn.GELU,
@@ -52,17 +56,14 @@ def build(spec: ModelSpec, input_shape: Shape, n_classes: int) -> nn.Module:
     """
     if not isinstance(spec, ConvNetSpec):
         return build_user_net(spec, input_shape, n_classes)
-    net = nn.Sequential()
-    for layer in plan(spec, input_shape, n_classes):
-        net.add_module(layer.name, _module(layer, spec))
+    net = nn.Sequential(_modules(plan(spec, input_shape, n_classes), spec))
+    if spec.rule.filter_bank is not None:
+        _set_filter_bank(net)
     return net
 
 
-class GlobalAverage(nn.Module):
-    """(n_clips, n_channels, …) -> (n_clips, n_channels): the mean over all positions."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x.flatten(2).mean(2)
+def _modules(layers: Iterable[Layer], spec: ConvNetSpec) -> OrderedDict[str, nn.Module]:
+    return OrderedDict((layer.name, _module(layer, spec)) for layer in layers)
 
 
 def _module(layer: Layer, spec: ConvNetSpec) -> nn.Module:
@@ -84,6 +85,12 @@ def _module(layer: Layer, spec: ConvNetSpec) -> nn.Module:
             return GlobalAverage()
         case "dropout":
             return nn.Dropout(spec.dropout)
+        case "log_energy":
+            return LogEnergy()
+        case "centre":
+            return Centre()
+        case "residual":
+            return Residual(_modules(layer.parts, spec))
 
 
 def _conv(layer: Layer) -> nn.Conv1d | nn.Conv2d:
@@ -94,12 +101,22 @@ def _conv(layer: Layer) -> nn.Conv1d | nn.Conv2d:
         layer.kernel,
         layer.stride,
         padding=before if before == after else "same",
+        groups=layer.groups,
+        bias=layer.bias,
     )
 
 
 def _initialized(module: nn.Conv1d | nn.Conv2d | nn.Linear, spec: ConvNetSpec) -> nn.Module:
     """Weights by the spec's initializer, biases zero, as in Keras."""
-    INITIALIZERS[spec.initializer](module.weight)
+    INITIALIZERS[spec.initializer](module.weight, getattr(module, "groups", 1))
     if module.bias is not None:
-        torch.nn.init.zeros_(module.bias)
+        nn.init.zeros_(module.bias)
     return module
+
+
+def _set_filter_bank(net: nn.Sequential) -> None:
+    """The first convolution of a residual net starts as a filter bank, not at random."""
+    weight = net.get_submodule("conv1").weight
+    assert isinstance(weight, Tensor)
+    with torch.no_grad():
+        weight.copy_(filter_bank(len(weight) // 2, weight.shape[2]))

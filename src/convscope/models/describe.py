@@ -8,7 +8,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from convscope.models.plan import Layer, plan
+from convscope.models.layers import Layer
+from convscope.models.plan import plan
 from convscope.models.spec import ModelSpec, UserNet
 from convscope.types import Shape
 
@@ -20,11 +21,12 @@ class LayerRow:
     """One layer. What has an axis is a tuple with an entry for each axis of the input.
 
     Attributes:
-        name: where the layer is found: `net.get_submodule(name)`.
+        name: where the layer is found: `net.get_submodule(name)`. The parts of a residual block
+            have rows of their own before the block's.
         shape: of its output for one clip.
         receptive_field: input samples (pixels) that one unit can see, padding included; for a
-            layer without positions (average, dense) the part of the input that it sees. None
-            where it is not known.
+            layer without positions (average, dense) the part of the input that it sees. That
+            `centre` subtracts a mean over the whole clip is left out. None: not known.
         start: the first input sample of the first unit's field; negative where padding comes first.
         stride: input samples from one unit to the next; None without positions.
         params: trainable parameters.
@@ -66,10 +68,7 @@ def describe(spec: ModelSpec, input_shape: Shape, n_classes: int) -> tuple[Layer
 
         return describe_user_net(spec, input_shape, n_classes)
     axes = tuple(_Axis(stop=n) for n in input_shape[1:])
-    rows = []
-    for layer in plan(spec, input_shape, n_classes):
-        axes = _seen_by(layer, axes)
-        rows.append(_row(layer, axes))
+    rows, _ = _describe(plan(spec, input_shape, n_classes), axes)
     return tuple(rows)
 
 
@@ -108,6 +107,29 @@ class _Axis:
         """Behind a layer each of whose units sees all units of the one before."""
         return replace(self, size=self.stop - self.begin, start=self.begin)
 
+    def beside(self, other: "_Axis") -> "_Axis":
+        """Where units of two layers of the same stride are added, position by position."""
+        start = min(self.start, other.start)
+        size = max(self.start + self.size, other.start + other.size) - start
+        begin, stop = min(self.begin, other.begin), max(self.stop, other.stop)
+        return _Axis(size, self.stride, start, begin, stop)
+
+
+def _describe(
+    layers: Iterable[Layer], axes: tuple[_Axis, ...], inside: str = ""
+) -> tuple[list[LayerRow], tuple[_Axis, ...]]:
+    """The rows of some layers, and the axes behind the last; a block's parts come before it."""
+    rows = []
+    for layer in layers:
+        own, parts_axes = _describe(layer.parts, axes, f"{inside}{layer.name}.")
+        rows += own
+        if layer.kind == "residual":
+            axes = tuple(a.beside(b) for a, b in zip(axes, parts_axes, strict=True))
+        else:
+            axes = _seen_by(layer, axes)
+        rows.append(_row(layer, axes, inside))
+    return rows, axes
+
 
 def _seen_by(layer: Layer, axes: tuple[_Axis, ...]) -> tuple[_Axis, ...]:
     if layer.kind in ("conv", "pool"):
@@ -118,11 +140,11 @@ def _seen_by(layer: Layer, axes: tuple[_Axis, ...]) -> tuple[_Axis, ...]:
     return axes
 
 
-def _row(layer: Layer, axes: tuple[_Axis, ...]) -> LayerRow:
+def _row(layer: Layer, axes: tuple[_Axis, ...], inside: str) -> LayerRow:
     has_positions = len(layer.out_shape) > 1
     n_weights = _n_weights(layer)
     return LayerRow(
-        name=layer.name,
+        name=inside + layer.name,
         kind=layer.kind,
         shape=layer.out_shape,
         receptive_field=tuple(axis.size for axis in axes),
@@ -138,7 +160,7 @@ def _n_weights(layer: Layer) -> int:
     """Weights of a convolution or dense layer: each is used once at every position."""
     if layer.kind == "conv":
         n_dims = len(layer.in_shape) - 1
-        return layer.out_shape[0] * layer.in_shape[0] * int(layer.kernel**n_dims)
+        return layer.out_shape[0] * layer.in_shape[0] // layer.groups * int(layer.kernel**n_dims)
     return layer.out_shape[0] * layer.in_shape[0] if layer.kind == "dense" else 0
 
 
@@ -146,4 +168,4 @@ def _n_params(layer: Layer) -> int:
     if layer.kind == "norm":
         return 2 * layer.out_shape[0]
     n_weights = _n_weights(layer)
-    return n_weights + layer.out_shape[0] if n_weights else 0
+    return n_weights + layer.out_shape[0] if n_weights and layer.bias else n_weights

@@ -14,22 +14,27 @@ from collections.abc import Callable
 from functools import partial
 from typing import Literal
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 
 TRUNCATED_STD = 0.87962566103423978
 """Standard deviation of a standard normal variable cut off at ±2."""
 
 
-def fans(weight: Tensor) -> tuple[int, int]:
-    """(fan_in, fan_out) of a weight (filters, inputs, …positions of the filter)."""
+def fans(weight: Tensor, groups: int = 1) -> tuple[int, int]:
+    """(fan_in, fan_out) of a weight (filters, inputs of one group, …positions of the filter)."""
     n_positions = math.prod(weight.shape[2:])
-    return weight.shape[1] * n_positions, weight.shape[0] * n_positions
+    return weight.shape[1] * n_positions, weight.shape[0] // groups * n_positions
 
 
 def _draw(
-    kind: Literal["glorot", "he"], distribution: Literal["uniform", "normal"], weight: Tensor
+    kind: Literal["glorot", "he"],
+    distribution: Literal["uniform", "normal"],
+    weight: Tensor,
+    groups: int = 1,
 ) -> None:
-    fan_in, fan_out = fans(weight)
+    fan_in, fan_out = fans(weight, groups)
     std = math.sqrt(2 / (fan_in + fan_out if kind == "glorot" else fan_in))
     if distribution == "uniform":
         limit = math.sqrt(3) * std
@@ -39,9 +44,39 @@ def _draw(
         nn.init.trunc_normal_(weight, std=std, a=-2 * std, b=2 * std)
 
 
-INITIALIZERS: dict[str, Callable[[Tensor], None]] = {
+INITIALIZERS: dict[str, Callable[..., None]] = {
     "glorot_uniform": partial(_draw, "glorot", "uniform"),
     "glorot_normal": partial(_draw, "glorot", "normal"),
     "he_uniform": partial(_draw, "he", "uniform"),
     "he_normal": partial(_draw, "he", "normal"),
 }
+"""Each is called with a weight and the number of groups of its convolution."""
+
+LOWEST_HZ, HIGHEST_HZ, RATE_HZ = 60.0, 7_600.0, 16_000.0
+"""Edges of the filter bank, for the sampling rate that it is meant for."""
+
+FILTER_RMS = 1.22
+"""Root mean square of each filter. Adam's steps do not scale with the weights: filters a few times
+smaller are washed out by the first steps."""
+
+
+def filter_bank(n_bands: int, n_times: int) -> Tensor:
+    """Windowed cosines, then sines, at frequencies evenly spaced in mel: a learnt bank's start.
+
+    Band i has the weights c·w(t)·cos(2π f_i t) and c·w(t)·sin(2π f_i t), w a Hann window, so that
+    the sum of both answers' squares is the energy around f_i, whatever the phase.
+
+    Returns:
+        (2 · n_bands, 1, n_times).
+
+    Sources: mel = 2595 log10(1 + f / 700), D. O'Shaughnessy, Speech Communication (1987);
+    N. Zeghidour and others, Learning filterbanks from raw speech (2018).
+    """
+    lowest, highest = (2595 * math.log10(1 + edge / 700) for edge in (LOWEST_HZ, HIGHEST_HZ))
+    mels = np.linspace(lowest, highest, n_bands + 2)[1:-1]
+    cycles = 700 * (10 ** (mels / 2595) - 1) / RATE_HZ
+    window = np.hanning(n_times + 2)[1:-1]
+    window *= FILTER_RMS / np.sqrt(np.mean(window**2))
+    phases = 2 * np.pi * np.outer(cycles, np.arange(n_times) - (n_times - 1) / 2)
+    filters = window * np.concatenate([np.cos(phases), np.sin(phases)])
+    return torch.from_numpy(filters[:, None]).float()

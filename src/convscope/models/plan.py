@@ -1,42 +1,15 @@
-"""From a spec to its layers, with every shape: plain arithmetic, no tensors.
-
-Each kind of layer is counted on its own: conv1, norm1, act1, pool1, conv2, …; what there is only
-one of has no number: flatten or average, dropout without hidden dense layers, logits.
-"""
+"""From a spec to its layers, with every shape: plain arithmetic, no tensors."""
 
 import math
-from collections import Counter
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal
 
 from convscope.errors import UserError
-from convscope.models.spec import FAMILIES, SHORTEST_HALVED_KERNEL, ConvNetSpec
+from convscope.models.layers import Layer, Stack, TooSmall
+from convscope.models.spec import FAMILIES, SHORTEST_HALVED_KERNEL, ConvNetSpec, FilterBank
 from convscope.types import Shape
-
-Kind: TypeAlias = Literal["conv", "norm", "act", "pool", "flatten", "average", "dropout", "dense"]
 
 HIDDEN_UNITS = (1024, 512)
 """Units of the first and the second hidden dense layer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """One layer: what it is, and the shape of one clip before and after it.
-
-    Attributes:
-        kernel, stride, padding: of a conv or pool, the same along every axis, in samples of its
-            own input; padding is (before, after).
-        ceil: whether a pool keeps a last, partial window.
-    """
-
-    kind: Kind
-    name: str
-    in_shape: Shape
-    out_shape: Shape
-    kernel: int = 1
-    stride: int = 1
-    padding: tuple[int, int] = (0, 0)
-    ceil: bool = False
 
 
 def plan(spec: ConvNetSpec, input_shape: Shape, n_classes: int) -> tuple[Layer, ...]:
@@ -53,30 +26,30 @@ def plan(spec: ConvNetSpec, input_shape: Shape, n_classes: int) -> tuple[Layer, 
     _check_axes(spec, input_shape)
     try:
         return _plan(spec, input_shape, n_classes)
-    except _TooSmall as too_small:
+    except TooSmall as too_small:
         advice = _advice(spec, input_shape, n_classes)
         raise UserError(f"model.conv_layers={spec.conv_layers}: {too_small}; {advice}") from None
 
 
-class _TooSmall(Exception):
-    """A layer that would leave nothing over."""
-
-
 def _plan(spec: ConvNetSpec, input_shape: Shape, n_classes: int) -> tuple[Layer, ...]:
-    stack = _Stack(input_shape)
-    for k in range(spec.conv_layers // spec.rule.convs_per_block):
-        _add_block(stack, spec, k)
+    stack = Stack(input_shape)
+    if spec.rule.filter_bank is not None:
+        _add_filter_bank(stack, spec, spec.rule.filter_bank)
+    for k in range(spec.rule.n_blocks(spec.conv_layers)):
+        add_block = _add_block if spec.rule.filter_bank is None else _add_residual_block
+        add_block(stack, spec, k)
     _add_head(stack, spec, n_classes)
     return tuple(stack.layers)
 
 
-def _add_block(stack: "_Stack", spec: ConvNetSpec, k: int) -> None:
+def _add_block(stack: Stack, spec: ConvNetSpec, k: int) -> None:
     rule = spec.rule
     pools = k > 0 or rule.pools_first_block
     if pools and spec.pool == "before":
         stack.pool(rule.pool, rule.pool_ceil)
     for _ in range(rule.convs_per_block):
-        stack.conv(_n_channels(spec, k), _kernel(spec, k), rule.padding)
+        kernel = _kernel(spec, k)
+        stack.conv(_n_channels(spec, k), kernel, _padding(rule.padding, kernel))
         if spec.batch_norm:
             stack.add("norm")
         stack.add("act")
@@ -85,14 +58,55 @@ def _add_block(stack: "_Stack", spec: ConvNetSpec, k: int) -> None:
 
 
 def _n_channels(spec: ConvNetSpec, k: int) -> int:
-    return int(spec.base_channels * 2 ** (k // spec.rule.blocks_per_doubling))
+    doublings = k // spec.rule.blocks_per_doubling if spec.rule.blocks_per_doubling else 0
+    return spec.base_channels << doublings
 
 
 def _kernel(spec: ConvNetSpec, k: int) -> int:
     return max(spec.kernel >> k, SHORTEST_HALVED_KERNEL) if spec.rule.halves_kernel else spec.kernel
 
 
-def _add_head(stack: "_Stack", spec: ConvNetSpec, n_classes: int) -> None:
+def _padding(kind: Literal["same", "valid"], kernel: int) -> tuple[int, int]:
+    """An even kernel pads one more sample behind than before, as Keras and torch do."""
+    return ((kernel - 1) // 2, kernel // 2) if kind == "same" else (0, 0)
+
+
+def _add_filter_bank(stack: Stack, spec: ConvNetSpec, bank: FilterBank) -> None:
+    """Pairs of filters, the log energy of each, and a convolution that mixes the bands."""
+    outside = (bank.kernel - bank.stride) // 2
+    stack.conv(2 * bank.n_bands, bank.kernel, (outside, outside), bank.stride, bias=False)
+    stack.add("log_energy", "log_energy", (bank.n_bands, *stack.shape[1:]))
+    stack.add("centre", "centre")
+    if spec.batch_norm:
+        stack.add("norm")
+    kernel = bank.mixing_kernel
+    _add_conv(stack, spec, spec.base_channels, kernel, stride=bank.mixing_stride)
+    stack.add("act")
+
+
+def _add_residual_block(stack: Stack, spec: ConvNetSpec, k: int) -> None:
+    """Two depthwise-separable convolutions; the activation comes after the addition."""
+    n_channels = _n_channels(spec, k)
+    with stack.residual():
+        for i in range(2):
+            if i:
+                stack.add("act")
+            _add_conv(stack, spec, n_channels, spec.kernel, groups=n_channels)
+            _add_conv(stack, spec, n_channels, 1)
+    stack.add("act")
+
+
+def _add_conv(
+    stack: Stack, spec: ConvNetSpec, n_filters: int, kernel: int, stride: int = 1, groups: int = 1
+) -> None:
+    """A convolution of a residual net: it has a bias where no batch norm follows."""
+    padding = _padding("same", kernel)
+    stack.conv(n_filters, kernel, padding, stride, groups, bias=not spec.batch_norm)
+    if spec.batch_norm:
+        stack.add("norm")
+
+
+def _add_head(stack: Stack, spec: ConvNetSpec, n_classes: int) -> None:
     if spec.head == "average":
         stack.add("average", "average", stack.shape[:1])
     else:
@@ -105,50 +119,6 @@ def _add_head(stack: "_Stack", spec: ConvNetSpec, n_classes: int) -> None:
     if spec.dropout and not spec.fc_hidden:
         stack.add("dropout", "dropout")
     stack.add("dense", "logits", (n_classes,))
-
-
-class _Stack:
-    """Layers in the making: those there are, and the shape of a clip after the last of them."""
-
-    def __init__(self, shape: Shape) -> None:
-        self.shape = shape
-        self.layers: list[Layer] = []
-        self._counts: Counter[Kind] = Counter()
-
-    def add(self, kind: Kind, name: str = "", out_shape: Shape | None = None) -> None:
-        """A layer without a window; the shape stays as it is where none is given."""
-        out_shape = self.shape if out_shape is None else out_shape
-        self._append(Layer(kind, name or self._next_name(kind), self.shape, out_shape))
-
-    def conv(self, n_filters: int, kernel: int, padding: Literal["same", "valid"]) -> None:
-        # An even kernel pads one more sample behind than before, as Keras and torch do.
-        pads = ((kernel - 1) // 2, kernel // 2) if padding == "same" else (0, 0)
-        lengths = tuple(n + sum(pads) - kernel + 1 for n in self.shape[1:])
-        name = self._next_name("conv")
-        self._check(name, lengths)
-        out_shape = (n_filters, *lengths)
-        self._append(Layer("conv", name, self.shape, out_shape, kernel, padding=pads))
-
-    def pool(self, size: int, ceil: bool) -> None:
-        lengths = tuple(-(-n // size) if ceil else n // size for n in self.shape[1:])
-        name = self._next_name("pool")
-        self._check(name, lengths)
-        if math.prod(self.shape[1:]) == 1:
-            raise _TooSmall(f"{name} has nothing left to pool in {self.shape}")
-        out_shape = (self.shape[0], *lengths)
-        self._append(Layer("pool", name, self.shape, out_shape, size, size, ceil=ceil))
-
-    def _append(self, layer: Layer) -> None:
-        self.layers.append(layer)
-        self.shape = layer.out_shape
-
-    def _next_name(self, kind: Kind) -> str:
-        self._counts[kind] += 1
-        return f"{kind}{self._counts[kind]}"
-
-    def _check(self, name: str, lengths: tuple[int, ...]) -> None:
-        if min(lengths) < 1:
-            raise _TooSmall(f"{name} would shrink {self.shape} to nothing")
 
 
 def _check_axes(spec: ConvNetSpec, input_shape: Shape) -> None:
@@ -169,11 +139,11 @@ def _check_axes(spec: ConvNetSpec, input_shape: Shape) -> None:
 
 def _advice(spec: ConvNetSpec, input_shape: Shape, n_classes: int) -> str:
     """The largest number of convolutions that works."""
-    step, largest = spec.rule.convs_per_block, 0
-    for conv_layers in range(step, spec.conv_layers, step):
+    rule, largest = spec.rule, 0
+    for conv_layers in range(rule.fewest_convs, spec.conv_layers, rule.convs_per_block):
         try:
             _plan(spec.model_copy(update={"conv_layers": conv_layers}), input_shape, n_classes)
-        except _TooSmall:
+        except TooSmall:
             break
         largest = conv_layers
     if largest:

@@ -19,6 +19,23 @@ SHORTEST_HALVED_KERNEL = 3
 
 
 @dataclass(frozen=True)
+class FilterBank:
+    """The first layers of a residual net: a learnt filter bank on the raw waveform.
+
+    Attributes:
+        n_bands: pairs of filters; each pair gives one band's energy.
+        kernel, stride: of the filters, in samples.
+        mixing_kernel, mixing_stride: of the convolution from bands to channels, in strides.
+    """
+
+    n_bands: int = 40
+    kernel: int = 400
+    stride: int = 160
+    mixing_kernel: int = 5
+    mixing_stride: int = 2
+
+
+@dataclass(frozen=True)
 class Family:
     """A family's rule: all that its networks have in common.
 
@@ -26,13 +43,14 @@ class Family:
         n_dims: 1 for a waveform, 2 for a spectrogram or an image.
         padding: of every convolution, as in Keras.
         blocks_per_doubling: block k = 0, 1, … has base_channels · 2^(k // blocks_per_doubling)
-            channels; None: all have as many.
-        pool: pooling size and stride.
+            channels; 0: all have as many.
+        pool: pooling size and stride; 0: none.
         pool_ceil: whether a last, partial window counts (Keras `same`) or not (floor).
         defaults: the value of every key that a recipe does not give.
         convs_per_block: convolutions before (or after) each pooling.
         pools_first_block: whether block 0 pools as well.
         halves_kernel: filter lengths kernel, kernel / 2, … down to 3, instead of one length.
+        filter_bank: what a residual net begins with; its blocks are residual. None: a plain net.
     """
 
     n_dims: Literal[1, 2]
@@ -44,6 +62,20 @@ class Family:
     convs_per_block: int = 1
     pools_first_block: bool = True
     halves_kernel: bool = False
+    filter_bank: FilterBank | None = None
+
+    @property
+    def fewest_convs(self) -> int:
+        """Convolutions of a network of one block."""
+        return self.convs_per_block + self._n_convs_before_blocks
+
+    def n_blocks(self, conv_layers: int) -> int:
+        """Blocks of a network of so many convolutions; what is over is no whole block."""
+        return (conv_layers - self._n_convs_before_blocks) // self.convs_per_block
+
+    @property
+    def _n_convs_before_blocks(self) -> int:
+        return 0 if self.filter_bank is None else 2
 
 
 def _defaults(conv_layers: int, kernel: int, base_channels: int, **own: Any) -> dict[str, Any]:
@@ -123,6 +155,16 @@ FAMILIES: dict[str, Family] = {
         pool_ceil=True,
         defaults=_defaults(3, 3, 32),
     ),
+    "residual": Family(
+        n_dims=1,
+        padding="same",
+        blocks_per_doubling=0,
+        pool=0,
+        pool_ceil=False,
+        convs_per_block=4,
+        filter_bank=FilterBank(),
+        defaults=_defaults(18, 9, 64, dropout=0.1, batch_norm=True, head="average"),
+    ),
 }
 
 
@@ -169,12 +211,15 @@ class ConvNetSpec(Settings):
     @field_validator("conv_layers")
     @classmethod
     def _whole_blocks(cls, conv_layers: int, info: ValidationInfo) -> int:
-        step = _rule(info).convs_per_block
-        if conv_layers % step:
-            below, above = conv_layers - conv_layers % step, conv_layers + step - conv_layers % step
+        rule = _rule(info)
+        step, fewest = rule.convs_per_block, rule.fewest_convs
+        over = (conv_layers - fewest) % step
+        if conv_layers < fewest or over:
+            below, above = conv_layers - over, max(conv_layers - over + step, fewest)
             raise ValueError(
-                f"expected a multiple of {step}, the convolutions of one {info.data['family']} "
-                f"block, got {conv_layers}: take {f'{below} or ' if below else ''}{above}"
+                f"expected {fewest}, {fewest + step}, {fewest + 2 * step}, …, as each block of "
+                f"{info.data['family']} has {step} convolutions, got {conv_layers}: "
+                f"take {f'{below} or ' if below >= fewest else ''}{above}"
             )
         return conv_layers
 
@@ -187,6 +232,13 @@ class ConvNetSpec(Settings):
                 f"filters down to that length, got {kernel}"
             )
         return kernel
+
+    @field_validator("pool")
+    @classmethod
+    def _has_a_pool(cls, pool: str, info: ValidationInfo) -> str:
+        if not _rule(info).pool and pool == "before":
+            raise ValueError(f"{info.data['family']} has no pooling: remove the key")
+        return pool
 
     @property
     def rule(self) -> Family:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from rich import box
 from rich.table import Table
 
 from convscope.models.describe import LayerRow, flops, n_params
@@ -21,22 +22,24 @@ def layers_as_json(rows: Sequence[LayerRow], rate_hz: int | None) -> dict[str, A
 
 
 def layer_table(rows: Sequence[LayerRow], rate_hz: int | None) -> Table:
-    """The rows for the terminal: the receptive field in samples and ms of sounds, else in pixels."""
-    unit = "samples (ms)" if rate_hz else "pixels"
-    table = Table(show_footer=True)
+    """The rows for the terminal: the receptive field in samples and ms, or in pixels."""
+    n_bytes = sum(row.activation_bytes for row in rows)
+    table = Table(show_footer=True, box=box.SIMPLE, caption="field: what a unit sees of the input")
     table.add_column("layer", "in all")
     table.add_column("shape")
-    table.add_column(f"receptive field, {unit}", justify="right")
+    table.add_column("field", justify="right")
+    table.add_column("ms", justify="right")
     table.add_column("stride", justify="right")
-    table.add_column("parameters", f"{n_params(rows):,}", justify="right")
+    table.add_column("params", f"{n_params(rows):,}", justify="right")
     table.add_column("MFLOP", f"{flops(rows) / 1e6:,.2f}", justify="right")
-    n_bytes = sum(row.activation_bytes for row in rows)
-    table.add_column("activation kB", f"{n_bytes / 1e3:,.1f}", justify="right")
+    table.add_column("kB", f"{n_bytes / 1e3:,.1f}", justify="right")
     for row in rows:
+        milliseconds = _milliseconds(row, rate_hz)
         table.add_row(
             row.name,
             _sizes(row.shape),
-            _field(row, rate_hz),
+            _sizes(row.receptive_field),
+            "" if milliseconds is None else f"{milliseconds:.2f}",
             _sizes(row.stride),
             f"{row.params:,}",
             f"{row.flops / 1e6:,.2f}",
@@ -47,12 +50,6 @@ def layer_table(rows: Sequence[LayerRow], rate_hz: int | None) -> Table:
 
 def _sizes(sizes: tuple[int, ...] | None) -> str:
     return "" if sizes is None else "×".join(map(str, sizes))
-
-
-def _field(row: LayerRow, rate_hz: int | None) -> str:
-    milliseconds = _milliseconds(row, rate_hz)
-    in_time = "" if milliseconds is None else f" ({milliseconds:.2f})"
-    return _sizes(row.receptive_field) + in_time
 
 
 def _milliseconds(row: LayerRow, rate_hz: int | None) -> float | None:

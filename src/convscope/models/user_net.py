@@ -130,7 +130,7 @@ def _forward(net: nn.Module, input_shape: Shape, n_clips: int) -> Any:
 
 
 @contextmanager
-def _recorded(net: nn.Module) -> Iterator[dict[str, Shape]]:
+def recorded_shapes(net: nn.Module) -> Iterator[dict[str, Shape]]:
     """Output shapes for one clip of the leaf modules that a forward pass calls, in its order."""
     shapes: dict[str, Shape] = {}
 

@@ -1,15 +1,18 @@
 """The board: run folders in, rows by accuracy out, and a table to print them."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from rich.box import SIMPLE_HEAD
+from rich.markup import escape
 from rich.table import Table
 
-from convscope.run import Run
+from convscope.errors import UserError
+from convscope.run import CONFIG, Run
 from convscope.scores.intervals import Interval
 
 
@@ -44,6 +47,20 @@ class BoardRow:
     state: str
     chance: bool
     pareto: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for JSON."""
+        return {**asdict(self), "interval": self.interval and list(self.interval)}
+
+
+def find_runs(folders: Iterable[Path]) -> list[Run]:
+    """The runs in folders that each are a run or hold runs, every run once, by folder and name.
+
+    Raises:
+        UserError: a folder is missing, or neither a run nor a folder that holds runs.
+    """
+    found = {run.folder.resolve(): run for folder in folders for run in _runs_in(Path(folder))}
+    return list(found.values())
 
 
 def board_rows(runs: Iterable[Run]) -> list[BoardRow]:
@@ -93,6 +110,20 @@ def board_table(rows: Sequence[BoardRow]) -> Table:
     return table
 
 
+def _runs_in(folder: Path) -> list[Run]:
+    if not folder.is_dir():
+        raise UserError(f"{folder} is no folder: expected a run, or a folder of runs")
+    configs = (
+        [folder / CONFIG] if (folder / CONFIG).is_file() else sorted(folder.glob(f"*/{CONFIG}"))
+    )
+    if not configs:
+        raise UserError(
+            f"{folder} holds no run: expected a run, or a folder of runs, as convscope train makes "
+            f"them (each has a {CONFIG}); give another folder"
+        )
+    return [Run(config.parent) for config in configs]
+
+
 def _row(run: Run) -> BoardRow:
     model: dict[str, Any] = run.config.get("model", {})
     scores = run.scores if run.is_done else {}
@@ -128,8 +159,8 @@ def _rank(row: BoardRow) -> tuple[float, float, str]:
 
 def _cells(row: BoardRow) -> list[str]:
     return [
-        row.run,
-        _network(row),
+        escape(row.run),
+        escape(_network(row)),
         "" if row.params is None else f"{row.params:,}",
         row.state if row.accuracy is None else f"{row.accuracy:.4f}{_marks(row)}",
         "" if row.interval is None else "{:.3f}–{:.3f}".format(*row.interval),

@@ -1,12 +1,17 @@
 """The wrongly labelled clips of a run, those first about which the network was most sure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.box import SIMPLE_HEAD
+from rich.markup import escape
+from rich.table import Table
 
 from convscope.errors import UserError
+from convscope.run import PREDICTIONS, Run
 from convscope.settings import suggest
 from convscope.types import Labels, Logits
 
@@ -28,6 +33,10 @@ class WrongClip:
     predicted: str
     probability: float
     margin: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for JSON."""
+        return asdict(self)
 
 
 def softmax(logits: Logits) -> NDArray[np.float64]:
@@ -77,6 +86,46 @@ def wrong_clips(
         for i in np.flatnonzero(wrong).tolist()
     ]
     return sorted(found, key=lambda clip: -clip.probability)
+
+
+def wrong_clips_of(
+    run: Run, actual: str | None = None, predicted: str | None = None
+) -> list[WrongClip]:
+    """The wrongly labelled test clips of a finished run, of those that its scores count.
+
+    Raises:
+        UserError: the run is not done, or `actual` or `predicted` is none of its classes.
+    """
+    if not run.is_done:
+        raise UserError(
+            f"{run.folder} has no predictions yet: expected a run that is done, got one that is "
+            f"{run.status.get('state', 'interrupted')}; train it to its end first"
+        )
+    with np.load(run.path(PREDICTIONS)) as stored:
+        kept = _scored(run, stored["exact"])
+        logits, labels, ids = (stored[key][kept] for key in ("logits", "labels", "ids"))
+    classes = [each["name"] for each in run.scores["classes"]]
+    return wrong_clips(logits, labels, ids, classes, actual, predicted)
+
+
+def errors_table(clips: Sequence[WrongClip]) -> Table:
+    """Wrongly labelled clips for the terminal."""
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table.add_column("clip", overflow="fold")
+    for heading in ("actual", "predicted"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("probability", "margin"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for clip in clips:
+        shares = f"{clip.probability:.4f}", f"{clip.margin:.4f}"
+        table.add_row(escape(clip.id), escape(clip.actual), escape(clip.predicted), *shares)
+    return table
+
+
+def _scored(run: Run, exact: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which test clips count: all, or with data.only_full_second those of the full length."""
+    only_exact = run.config.get("data", {}).get("only_full_second", False)
+    return exact if only_exact else np.ones_like(exact)
 
 
 def _class_index(name: str, classes: Sequence[str], option: str) -> int:

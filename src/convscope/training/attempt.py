@@ -13,7 +13,7 @@ import torch
 from convscope.data.dataset import Dataset
 from convscope.environment import describe_environment
 from convscope.errors import RunFailed, UserError
-from convscope.run import CONFIG, ENVIRONMENT, Run
+from convscope.run import ENVIRONMENT, Run
 from convscope.training.cell import Cell
 from convscope.types import SPLITS
 

@@ -121,7 +121,7 @@ def _augment_images(clips: Tensor, config: AugmentConfig, generator: torch.Gener
 
 def shift(clips: Tensor, most: int, generator: torch.Generator) -> Tensor:
     """Each sound later by a whole number of samples, uniform in [-most, most]; zeros move in."""
-    return _window(F.pad(clips, (most, most)), -1, clips.shape[-1], generator)
+    return _window(F.pad(clips, (most, most)), clips.shape[-1], generator)
 
 
 def gain(clips: Tensor, most_db: float, generator: torch.Generator) -> Tensor:
@@ -144,8 +144,8 @@ def flip(clips: Tensor, generator: torch.Generator) -> Tensor:
 def crop(clips: Tensor, most: int, generator: torch.Generator) -> Tensor:
     """Each image moved by up to `most` pixels along each axis; its mirror image moves in."""
     padded = F.pad(clips, (most, most, most, most), mode="reflect")
-    rows = _window(padded, -2, clips.shape[-2], generator)
-    return _window(rows, -1, clips.shape[-1], generator)
+    narrowed = _window(padded, clips.shape[-1], generator)
+    return _window(narrowed.mT, clips.shape[-2], generator).mT.contiguous()
 
 
 def jitter(clips: Tensor, share: float, generator: torch.Generator) -> Tensor:
@@ -213,14 +213,9 @@ def _per_clip(numbers: Tensor, clips: Tensor) -> Tensor:
     return numbers.to(clips.device).view(-1, *[1] * (clips.ndim - 1))
 
 
-def _window(padded: Tensor, axis: int, size: int, generator: torch.Generator) -> Tensor:
-    """`size` points along `axis` of each clip, from a start of its own, all starts alike."""
-    n_starts = padded.shape[axis] - size + 1
+def _window(padded: Tensor, size: int, generator: torch.Generator) -> Tensor:
+    """`size` points along each clip's last axis, from a start of its own, uniform where it fits."""
+    n_starts = padded.shape[-1] - size + 1
     starts = torch.randint(n_starts, (len(padded),), generator=generator, device=generator.device)
-    shape = [1] * padded.ndim
-    shape[axis] = size
-    points = torch.arange(size, device=padded.device).view(shape)
-    points = points + _per_clip(starts, padded)
-    wanted = list(padded.shape)
-    wanted[axis] = size
-    return padded.gather(axis, points.expand(wanted))
+    points = torch.arange(size, device=padded.device) + _per_clip(starts, padded)
+    return padded.gather(-1, points.expand(*padded.shape[:-1], size))

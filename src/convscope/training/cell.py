@@ -52,11 +52,10 @@ def make_cell(recipe: Mapping[str, Mapping[str, Any]]) -> Cell:
     Raises:
         UserError: naming the key at fault.
     """
-    cell = Cell(
-        data=_data(recipe.get("data", {})),
-        model=make_spec(recipe.get("model", {})),
-        train=_train(recipe.get("train", {}), kind=recipe.get("data", {}).get("kind")),
-    )
+    data = _data(recipe.get("data", {}))
+    model = make_spec(recipe.get("model", {}))
+    train = _train(recipe.get("train", {}), kind=recipe["data"]["kind"])
+    cell = Cell(data, model, train)
     check_augment(cell.train.augment, cell.data)
     return cell
 

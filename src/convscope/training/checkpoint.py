@@ -19,7 +19,7 @@ Weights = dict[str, Tensor]
 
 @dataclass
 class Progress:
-    """How far a training is: its epochs, and the weights of the epoch with least validation loss."""
+    """How far a training is: its epochs, and the weights of the least validation loss."""
 
     rows: list[dict[str, float]] = field(default_factory=list)
     best: Weights = field(default_factory=dict)
@@ -43,7 +43,9 @@ class Progress:
         return self.epoch >= epochs or (0 < patience <= waited and self.epoch > 0)
 
     def _least_loss(self) -> float:
-        return self.rows[self.best_epoch - 1]["validation_loss"] if self.best_epoch else float("inf")
+        return (
+            self.rows[self.best_epoch - 1]["validation_loss"] if self.best_epoch else float("inf")
+        )
 
 
 def save_progress(run: Run, engine: Engine, progress: Progress) -> None:

@@ -30,8 +30,8 @@ EVALUATION_BATCH = 256
 EXPLODED = 1e3
 """A loss of so many times ln(n_classes), that of guessing, has exploded."""
 
-OnStep = Callable[[int, int], None]
-"""Called after each step with the number of steps done, and of all steps."""
+OnStep = Callable[[int, int, int], None]
+"""Called after each step with the epoch, the number of its steps done, and of all its steps."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,11 @@ class Engine:
             for step, indices in enumerate(batches):
                 rate = self._set_learning_rate(epoch - 1 + step / len(batches))
                 loss, right = self._step(indices, generator)
-                _refuse_explosion(loss, self.data.n_classes, f"epoch {epoch}, step {step + 1}", rate)
+                _refuse_explosion(
+                    loss, self.data.n_classes, f"epoch {epoch}, step {step + 1}", rate
+                )
                 losses[step], n_right = loss, n_right + right
-                on_step(step + 1, len(batches))
+                on_step(epoch, step + 1, len(batches))
         sizes = torch.tensor([len(batch) for batch in batches])
         return {
             "train_loss": float((losses * sizes).sum() / sizes.sum()),

@@ -57,7 +57,7 @@ def fit(
         while not progress.is_over(config.epochs, config.patience):
             started = time.monotonic()
             epoch = progress.epoch + 1
-            trained = engine.train_epoch(epoch, lambda done, of: watcher.step(epoch, done, of))
+            trained = engine.train_epoch(epoch, watcher.step)
             validation = engine.evaluate("validation")
             row = {
                 "epoch": epoch,

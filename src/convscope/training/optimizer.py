@@ -11,11 +11,14 @@ from convscope.training.config import TrainConfig
 def make_optimizer(net: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
     """The recipe's optimizer over all trainable parameters of `net`."""
     parameters = [p for p in net.parameters() if p.requires_grad]
-    options = {"lr": config.learning_rate, "weight_decay": config.weight_decay}
-    if config.optimizer == "sgd":
-        return torch.optim.SGD(parameters, momentum=config.momentum, **options)
-    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config.optimizer]
-    return kind(parameters, fused=True, **options)
+    rate, decay = config.learning_rate, config.weight_decay
+    match config.optimizer:
+        case "sgd":
+            return torch.optim.SGD(parameters, rate, config.momentum, weight_decay=decay)
+        case "adam":
+            return torch.optim.Adam(parameters, rate, weight_decay=decay, fused=True)
+        case "adamw":
+            return torch.optim.AdamW(parameters, rate, weight_decay=decay, fused=True)
 
 
 def learning_rate(config: TrainConfig, epochs_done: float) -> float:

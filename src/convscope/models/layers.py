@@ -1,0 +1,119 @@
+"""The layers that networks are planned from, and their shapes: no tensors.
+
+Each kind of layer is counted on its own: conv1, norm1, act1, pool1, conv2, …; what there is only
+one of has no number: flatten or average, dropout without hidden dense layers, logits.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from convscope.types import Shape
+
+Kind: TypeAlias = Literal[
+    "conv",
+    "norm",
+    "act",
+    "pool",
+    "flatten",
+    "average",
+    "dropout",
+    "dense",
+    "log_energy",
+    "centre",
+    "residual",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer: what it is, and the shape of one clip before and after it.
+
+    Attributes:
+        kernel, stride, padding: of a conv or pool, the same along every axis, in samples of its
+            own input; padding is (before, after).
+        groups: of a conv: as many as it has inputs if it is depthwise, else 1.
+        bias: whether a conv has one.
+        ceil: whether a pool keeps a last, partial window.
+        parts: of a residual block, the layers whose output is added to its input.
+    """
+
+    kind: Kind
+    name: str
+    in_shape: Shape
+    out_shape: Shape
+    kernel: int = 1
+    stride: int = 1
+    padding: tuple[int, int] = (0, 0)
+    groups: int = 1
+    bias: bool = True
+    ceil: bool = False
+    parts: tuple["Layer", ...] = ()
+
+
+class TooSmall(Exception):
+    """A layer that would leave nothing over."""
+
+
+class Stack:
+    """Layers in the making: those there are, and the shape of a clip after the last of them."""
+
+    def __init__(self, shape: Shape) -> None:
+        self.shape = shape
+        self.layers: list[Layer] = []
+        self._counts: Counter[str] = Counter()
+
+    def add(self, kind: Kind, name: str = "", out_shape: Shape | None = None) -> None:
+        """A layer without a window; the shape stays as it is where none is given."""
+        out_shape = self.shape if out_shape is None else out_shape
+        self._append(Layer(kind, name or self._next_name(kind), self.shape, out_shape))
+
+    def conv(
+        self,
+        n_filters: int,
+        kernel: int,
+        padding: tuple[int, int],
+        stride: int = 1,
+        groups: int = 1,
+        bias: bool = True,
+    ) -> None:
+        name = self._next_name("conv")
+        lengths = tuple((n + sum(padding) - kernel) // stride + 1 for n in self.shape[1:])
+        self._check(name, lengths)
+        out_shape = (n_filters, *lengths)
+        layer = Layer("conv", name, self.shape, out_shape, kernel, stride, padding, groups, bias)
+        self._append(layer)
+
+    def pool(self, size: int, ceil: bool) -> None:
+        name = self._next_name("pool")
+        lengths = tuple(-(-n // size) if ceil else n // size for n in self.shape[1:])
+        self._check(name, lengths)
+        if math.prod(self.shape[1:]) == 1:
+            raise TooSmall(f"{name} has nothing left to pool in {self.shape}")
+        out_shape = (self.shape[0], *lengths)
+        self._append(Layer("pool", name, self.shape, out_shape, size, size, ceil=ceil))
+
+    @contextmanager
+    def residual(self) -> Iterator[None]:
+        """What is added inside becomes the parts of one block, around which its input is added."""
+        start, in_shape = len(self.layers), self.shape
+        yield
+        parts = tuple(self.layers[start:])
+        del self.layers[start:]
+        name = self._next_name("block")
+        self._append(Layer("residual", name, in_shape, self.shape, parts=parts))
+
+    def _append(self, layer: Layer) -> None:
+        self.layers.append(layer)
+        self.shape = layer.out_shape
+
+    def _next_name(self, kind: str) -> str:
+        self._counts[kind] += 1
+        return f"{kind}{self._counts[kind]}"
+
+    def _check(self, name: str, lengths: tuple[int, ...]) -> None:
+        if min(lengths) < 1:
+            raise TooSmall(f"{name} would shrink {self.shape} to nothing")

@@ -1,0 +1,54 @@
+"""The few modules that torch does not have."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class RReLU(nn.RReLU):
+    """torch's randomised leaky ReLU; in evaluation a plain leaky ReLU, which exports to ONNX."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            return super().forward(x)
+        return F.leaky_relu(x, (self.lower + self.upper) / 2)
+
+
+class GlobalAverage(nn.Module):
+    """(n_clips, n_channels, …) -> (n_clips, n_channels): the mean over all positions."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.flatten(2).mean(2)
+
+
+class LogEnergy(nn.Module):
+    """(n_clips, 2 · n_bands, n_times) -> (n_clips, n_bands, n_times): log(a² + b² + offset).
+
+    a are the first n_bands channels and b the others: the two phases of each band.
+    """
+
+    offset = 4e-3
+
+    def forward(self, x: Tensor) -> Tensor:
+        a, b = x.chunk(2, dim=1)
+        return torch.log(a.square() + b.square() + self.offset)
+
+
+class Centre(nn.Module):
+    """Each channel of each clip minus its mean over time: loudness and spectral tilt drop out.
+
+    Of log energies it is known as cepstral mean normalisation.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x - x.mean(2, keepdim=True)
+
+
+class Residual(nn.Sequential):
+    """x + parts(x)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        added = x
+        for part in self:
+            added = part(added)
+        return x + added

@@ -1,0 +1,113 @@
+"""What reads a finished run: board, errors, score, predict, export."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from convscope.run import Run
+from convscope.training.checkpoint import load_trained
+
+Convscope = Callable[..., Any]
+
+
+def test_the_board_lists_the_run(convscope: Convscope, trained: Path) -> None:
+    [row] = convscope("board", trained.parent, "--json").json
+    assert row["run"] == trained.name
+    assert row["accuracy"] == Run(trained).scores["accuracy"]
+    assert "custom" in convscope("board", trained).out
+
+
+def test_score_on_the_same_data_gives_the_same_scores(
+    convscope: Convscope, trained: Path, recordings: Path
+) -> None:
+    answer = convscope("score", trained, f"data.folder={recordings}", "--json")
+    assert answer.code == 0, answer.err
+    assert answer.json["confusion"] == Run(trained).scores["confusion"]
+    everything = convscope("score", trained, "--split", "all", "--json").json
+    assert everything["n"] == 120
+
+
+def test_score_refuses_clips_of_another_shape(convscope: Convscope, trained: Path) -> None:
+    answer = convscope("score", trained, "data.seconds=0.5")
+    assert answer.code == 2
+    assert "the net was trained on clips of shape (1, 500)" in answer.err
+
+
+def test_errors_lists_what_the_confusion_matrix_counts(convscope: Convscope, trained: Path) -> None:
+    wrong = convscope("errors", trained, "--json").json
+    matrix = np.array(Run(trained).scores["confusion"])
+    assert len(wrong) == matrix.sum() - np.trace(matrix)
+    refused = convscope("errors", trained, "--actual", "lwo")
+    assert refused.code == 2
+    assert "'lwo' is not a class of this run (did you mean 'low'?)" in refused.err
+
+
+def test_errors_makes_a_page(convscope: Convscope, trained: Path, tmp_path: Path) -> None:
+    answer = convscope("errors", trained, "--out", tmp_path / "page")
+    assert answer.code == 0
+    page = Path(answer.out.splitlines()[-1])
+    assert page.read_text().startswith("<!")
+
+
+def test_predict_goes_through_a_long_recording_window_by_window(
+    convscope: Convscope, trained: Path, tmp_path: Path
+) -> None:
+    times = np.arange(2000 * 6 // 10) / 2000  # 0.6 s: two windows of 0.25 s and a rest
+    soundfile.write(tmp_path / "long.wav", 0.3 * np.sin(2 * np.pi * 100 * times), 2000)
+    windows = convscope("predict", trained, tmp_path / "long.wav", "--json").json
+    assert [window["start_seconds"] for window in windows] == [0.0, 0.25, 0.5]
+    for window in windows:
+        assert sum(window["probabilities"].values()) == pytest.approx(1)
+        assert window["label"] == max(window["probabilities"], key=window["probabilities"].get)
+
+
+def test_predict_names_a_file_it_cannot_read(
+    convscope: Convscope, trained: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "no.wav").write_text("no sound")
+    answer = convscope("predict", trained, tmp_path / "no.wav")
+    assert answer.code == 2
+    assert "no.wav" in answer.err
+
+
+def test_an_exported_net_equals_the_torch_net(
+    convscope: Convscope, trained: Path, tmp_path: Path
+) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra export")
+    pytest.importorskip("onnxscript", reason="needs the extra export")
+    path = tmp_path / "net.onnx"
+    answer = convscope("export", trained, "--out", path)
+    assert answer.code == 0, answer.err
+    assert answer.out.splitlines()[-1] == str(path)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    net = load_trained(Run(trained))
+    for n_clips in (1, 5):
+        clips = torch.rand(n_clips, 1, 500, generator=torch.Generator().manual_seed(0)) - 0.5
+        with torch.inference_mode():
+            expected = net.net(net.front(clips)).numpy()
+        [logits] = session.run(None, {"clips": clips.numpy()})
+        np.testing.assert_allclose(logits, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("command", ["errors", "score", "predict", "export"])
+def test_a_folder_that_is_no_run_is_refused(
+    convscope: Convscope, tmp_path: Path, command: str
+) -> None:
+    more = [tmp_path / "x.wav"] if command == "predict" else []
+    answer = convscope(command, tmp_path, *more)
+    assert answer.code == 2
+    assert "is no run: expected a folder with config.yaml" in answer.err
+
+
+def test_a_run_that_is_not_done_cannot_answer(
+    convscope: Convscope, trained: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "config.yaml").write_bytes((trained / "config.yaml").read_bytes())
+    answer = convscope("predict", tmp_path, tmp_path / "x.wav")
+    assert answer.code == 2
+    assert "is not done" in answer.err
