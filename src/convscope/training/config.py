@@ -39,6 +39,7 @@ TRAIN_PRESETS: dict[str, dict[str, Any]] = {
     "modern": {
         "epochs": 60,
         "patience": 0,
+        "batch_size": 128,
         "optimizer": "adamw",
         "learning_rate": 3e-3,
         "weight_decay": 0.01,
@@ -49,7 +50,7 @@ TRAIN_PRESETS: dict[str, dict[str, Any]] = {
 }
 """`train.preset`: values that stand where a recipe gives none of its own."""
 
-_SOUND = {"shift_seconds": 0.1, "gain_db": 6.0, "noise": 0.01}
+_SOUND = {"shift_seconds": 0.1, "gain_db": 6.0, "noise": 0.003}
 
 MODERN_AUGMENT: dict[str, dict[str, Any]] = {
     "words": _SOUND,

@@ -75,19 +75,27 @@ class Engine:
         self.net.train()
         with self._seeded(seeding.DROPOUT, epoch):
             for step, indices in enumerate(batches):
-                rate = self._set_learning_rate(epoch - 1 + step / len(batches))
+                self._set_learning_rate(epoch - 1 + step / len(batches))
                 loss, right = self._step(indices, generator)
-                _refuse_explosion(
-                    loss, self.data.n_classes, f"epoch {epoch}, step {step + 1}", rate
-                )
+                self._refuse_explosion(loss, f"epoch {epoch}, step {step + 1}")
                 losses[step], n_right = loss, n_right + right
                 on_step(epoch, step + 1, len(batches))
         sizes = torch.tensor([len(batch) for batch in batches])
         return {
             "train_loss": float((losses * sizes).sum() / sizes.sum()),
             "train_accuracy": n_right / int(sizes.sum()),
-            "learning_rate": rate,
+            "learning_rate": self._learning_rate,
         }
+
+    def validate(self, epoch: int) -> dict[str, float]:
+        """Loss and accuracy on the validation clips.
+
+        Raises:
+            RunFailed: as `train_epoch` does.
+        """
+        answers = self.evaluate("validation")
+        self._refuse_explosion(answers.loss, f"the validation of epoch {epoch}")
+        return {"validation_loss": answers.loss, "validation_accuracy": answers.accuracy}
 
     def evaluate(self, split: Split) -> Evaluation:
         """The net's answers on the clips of a split, in evaluation mode."""
@@ -146,11 +154,20 @@ class Engine:
         weights = class_weights(labels, self.data.n_classes)
         return torch.from_numpy(weights).to(self.device)
 
-    def _set_learning_rate(self, epochs_done: float) -> float:
-        rate = learning_rate(self.config, epochs_done)
+    def _set_learning_rate(self, epochs_done: float) -> None:
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        return rate
+            group["lr"] = learning_rate(self.config, epochs_done)
+
+    @property
+    def _learning_rate(self) -> float:
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    def _refuse_explosion(self, loss: float, where: str) -> None:
+        if not math.isfinite(loss) or loss > EXPLODED * math.log(self.data.n_classes):
+            raise RunFailed(
+                f"the loss became {loss:.4g} at {where}, learning rate {self._learning_rate:.3g}: "
+                "try a smaller train.learning_rate; the last good epoch is kept"
+            )
 
     def _seeded(self, purpose: int, epoch: int = 0) -> AbstractContextManager[None]:
         seed = seeding.stream(self.config.seed, purpose, epoch)
@@ -209,11 +226,3 @@ def _gather(clips: Clips, indices: NDArray[np.int64], device: torch.device) -> T
     batch = np.ascontiguousarray(clips[indices])
     flat = torch.from_numpy(batch.reshape(-1))
     return flat.view(batch.shape).to(device, non_blocking=True)
-
-
-def _refuse_explosion(loss: float, n_classes: int, where: str, rate: float) -> None:
-    if not math.isfinite(loss) or loss > EXPLODED * math.log(n_classes):
-        raise RunFailed(
-            f"the loss became {loss:.4g} at {where}, learning rate {rate:.3g}: try a smaller "
-            "train.learning_rate; the last good epoch is kept"
-        )

@@ -57,15 +57,9 @@ def fit(
         while not progress.is_over(config.epochs, config.patience):
             started = time.monotonic()
             epoch = progress.epoch + 1
-            trained = engine.train_epoch(epoch, watcher.step)
-            validation = engine.evaluate("validation")
-            row = {
-                "epoch": epoch,
-                **trained,
-                "validation_loss": validation.loss,
-                "validation_accuracy": validation.accuracy,
-                "seconds": round(time.monotonic() - started, 3),
-            }
+            row = {"epoch": epoch, **engine.train_epoch(epoch, watcher.step)}
+            row |= engine.validate(epoch)
+            row["seconds"] = round(time.monotonic() - started, 3)
             progress.add(row, engine.net)
             save_progress(run, engine, progress)
             watcher.epoch(row)

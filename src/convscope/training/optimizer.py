@@ -9,16 +9,22 @@ from convscope.training.config import TrainConfig
 
 
 def make_optimizer(net: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
-    """The recipe's optimizer over all trainable parameters of `net`."""
+    """The recipe's optimizer over all trainable parameters of `net`.
+
+    Weights decay; biases and the scales of batch norm, which have one axis, do not.
+    """
     parameters = [p for p in net.parameters() if p.requires_grad]
-    rate, decay = config.learning_rate, config.weight_decay
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
     match config.optimizer:
         case "sgd":
-            return torch.optim.SGD(parameters, rate, config.momentum, weight_decay=decay)
+            return torch.optim.SGD(groups, config.learning_rate, config.momentum)
         case "adam":
-            return torch.optim.Adam(parameters, rate, weight_decay=decay, fused=True)
+            return torch.optim.Adam(groups, config.learning_rate, fused=True)
         case "adamw":
-            return torch.optim.AdamW(parameters, rate, weight_decay=decay, fused=True)
+            return torch.optim.AdamW(groups, config.learning_rate, fused=True)
 
 
 def learning_rate(config: TrainConfig, epochs_done: float) -> float:
