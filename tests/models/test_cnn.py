@@ -106,7 +106,7 @@ def slow_forward(net: nn.Module, rule: Family, x: Array) -> Array:
         elif name.startswith("block"):
             x = x + slow_forward(layer, rule, x)
         elif name == "log_energy":
-            x = np.log(x[: len(x) // 2] ** 2 + x[len(x) // 2 :] ** 2 + 4e-3)
+            x = np.log(x[: len(x) // 2] ** 2 + x[len(x) // 2 :] ** 2 + 1.6e-3)
         elif name == "centre":
             x = x - x.mean(axis=1, keepdims=True)
         elif name.startswith("norm"):

@@ -111,8 +111,11 @@ def _list_files(config: DataConfig) -> tuple[Path, list[ClipFile], Decoder]:
         from convscope.data.images import image_decoder, list_images
 
         name = f"image of {config.image_size} by {config.image_size} pixels"
-        files = list_images(config.model_copy(update={"folder": str(root)}))
-        return root, files, Decoder(name, config.shape, np.uint8, image_decoder(config))
+        return (
+            root,
+            list_images(config),
+            Decoder(name, config.shape, np.uint8, image_decoder(config)),
+        )
     assert isinstance(config, SoundConfig), f"no loader for {type(config).__name__}"
     if isinstance(config, WordsConfig):
         return root, list_words(root), sound_decoder(config)

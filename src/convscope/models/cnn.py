@@ -109,6 +109,8 @@ def _conv(layer: Layer) -> nn.Conv1d | nn.Conv2d:
 def _initialized(module: nn.Conv1d | nn.Conv2d | nn.Linear, spec: ConvNetSpec) -> nn.Module:
     """Weights by the spec's initializer, biases zero, as in Keras."""
     INITIALIZERS[spec.initializer](module.weight, getattr(module, "groups", 1))
+    with torch.no_grad():
+        module.weight.mul_(spec.rule.weight_scale)
     if module.bias is not None:
         nn.init.zeros_(module.bias)
     return module

@@ -55,7 +55,7 @@ INITIALIZERS: dict[str, Callable[..., None]] = {
 LOWEST_HZ, HIGHEST_HZ, RATE_HZ = 60.0, 7_600.0, 16_000.0
 """Edges of the filter bank, for the sampling rate that it is meant for."""
 
-FILTER_RMS = 1.22
+FILTER_RMS = 2.44
 """Root mean square of each filter. Adam's steps do not scale with the weights: filters a few times
 smaller are washed out by the first steps."""
 

@@ -27,7 +27,7 @@ class LogEnergy(nn.Module):
     a are the first n_bands channels and b the others: the two phases of each band.
     """
 
-    offset = 4e-3
+    offset = 1.6e-3
 
     def forward(self, x: Tensor) -> Tensor:
         a, b = x.chunk(2, dim=1)

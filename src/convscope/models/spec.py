@@ -51,6 +51,8 @@ class Family:
         pools_first_block: whether block 0 pools as well.
         halves_kernel: filter lengths kernel, kernel / 2, … down to 3, instead of one length.
         filter_bank: what a residual net begins with; its blocks are residual. None: a plain net.
+        weight_scale: of the initial weights, relative to the initializer's. Batch norm makes the
+            answers independent of it, but Adam's steps are larger beside smaller weights.
     """
 
     n_dims: Literal[1, 2]
@@ -63,6 +65,7 @@ class Family:
     pools_first_block: bool = True
     halves_kernel: bool = False
     filter_bank: FilterBank | None = None
+    weight_scale: float = 1.0
 
     @property
     def fewest_convs(self) -> int:
@@ -163,6 +166,7 @@ FAMILIES: dict[str, Family] = {
         pool_ceil=False,
         convs_per_block=4,
         filter_bank=FilterBank(),
+        weight_scale=3**-0.5,  # the variance of torch's own initial weights
         defaults=_defaults(18, 9, 64, dropout=0.1, batch_norm=True, head="average"),
     ),
 }

@@ -35,7 +35,8 @@ class Progress:
         self.rows.append(row)
         if row["validation_loss"] < self._least_loss():
             self.best_epoch = self.epoch
-            self.best = {k: v.detach().cpu().clone() for k, v in net.state_dict().items()}
+            weights = net.state_dict().items()
+            self.best = {key: value.cpu().contiguous().clone() for key, value in weights}
 
     def is_over(self, epochs: int, patience: int) -> bool:
         """Whether all epochs are done, or `patience` of them brought no gain."""
