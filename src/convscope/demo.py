@@ -83,6 +83,7 @@ def run_demo(
     cells = [_cell(out / "words", seed, n, epochs) for n in channels]
     stages = {"synthesise": n_clips / 160, "decode": n_clips / 1_600}
     stages |= {_stage(cell): n_clips * epochs / 2_000 for cell in cells}
+    stages |= {"page": 4.0}
     with progress(stages) as tell:
         demo = make_demo(out, seed, n_clips, cells, real, tell)
     console = Console()
@@ -105,7 +106,9 @@ def make_demo(
     notes = [_what(data), HOW_FAR]
     if heard is not None:
         notes.append(_on_real(best, heard, f"in {real}"))
+    tell("page", 0, 1)
     page = report_page(runs, out / "demo.html", "convscope demo: 16 spoken words", notes)
+    tell("page", 1, 1)
     return Demo(runs, page, heard)
 
 

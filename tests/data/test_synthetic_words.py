@@ -14,8 +14,9 @@ import soundfile
 from numpy.typing import NDArray
 
 from convscope.data.espeak import ACCENTS, MEN, WOMEN
+from convscope.data.speakers import draw_speaker
 from convscope.data.splits import official_split
-from convscope.data.synthetic_words import REPORT_WORDS, draw_speaker, make_words
+from convscope.data.synthetic_words import REPORT_WORDS, make_words
 from convscope.errors import UserError
 
 pytest.importorskip("espeakng_loader", reason="needs espeak-ng: pip install 'convscope[words]'")
