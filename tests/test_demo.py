@@ -110,8 +110,8 @@ def test_without_a_terminal_progress_comes_in_lines_that_only_grow(
 def test_a_confusion_matrix_as_text_has_its_counts_in_columns() -> None:
     lines = list(demo.confusion_lines(np.array([[12, 0], [3, 9]]), ["bed", "house"]))
     assert lines == [
-        "       bed hou",
-        "  bed   12   .",
+        "      bed hou",
+        "  bed  12   .",
         "house    3   9",
     ]
 

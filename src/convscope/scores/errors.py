@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
+from scipy.special import softmax
 
 from convscope.errors import UserError
 from convscope.run import PREDICTIONS, Run
@@ -39,14 +40,6 @@ class WrongClip:
         return asdict(self)
 
 
-def softmax(logits: Logits) -> NDArray[np.float64]:
-    """Probabilities exp(x_k) / Σ_j exp(x_j), (n_clips, n_classes), in double precision."""
-    shifted = logits.astype(np.float64)
-    shifted -= shifted.max(axis=1, keepdims=True)
-    exponentials = np.exp(shifted)
-    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
-
-
 def wrong_clips(
     logits: Logits,
     labels: Labels,
@@ -74,7 +67,7 @@ def wrong_clips(
         wrong &= labels == _class_index(actual, classes, "actual")
     if predicted is not None:
         wrong &= answers == _class_index(predicted, classes, "predicted")
-    probabilities = softmax(logits)
+    probabilities = softmax(logits.astype(np.float64), axis=1)
     found = [
         WrongClip(
             id=str(ids[i]),
