@@ -55,11 +55,15 @@ def main(
     small = [f"train.epochs={epochs}"] if epochs else []
     small += [f"model.base_channels={base_channels}"] if base_channels else []
     rows = [
-        measure(name, net, [f"data.folder={folder}", *ALL_WORDS, *net.assignments, *small], seeds, out)
+        measure(
+            name, net, [f"data.folder={folder}", *ALL_WORDS, *net.assignments, *small], seeds, out
+        )
         for name, net in NETS.items()
         if only in (None, name)
     ]
-    table = Table("net", "parameters", "test accuracy", "mean", "expected", "holds", "seconds an epoch")
+    table = Table(
+        "net", "parameters", "test accuracy", "mean", "expected", "holds", "seconds an epoch"
+    )
     for row in rows:
         table.add_row(*(str(value) for value in row.values()))
     print_table(table)
@@ -73,7 +77,8 @@ def measure(
     """One net over all seeds."""
     runs = []
     for seed in seeds:
-        cell = read_cell(RECIPES / net.recipe, [*assignments, f"train.seed={seed}"])
+        own = [*net.assignments, *assignments, f"train.seed={seed}"]
+        cell = read_cell(RECIPES / net.recipe, own)
         with TrainingBar(cell.train.epochs) as bar:
             runs.append(fit(cell.model, load(cell.data), cell.train, out, bar))
     accuracies = [run.scores["accuracy"] for run in runs]

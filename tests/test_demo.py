@@ -112,7 +112,7 @@ def test_a_confusion_matrix_as_text_has_its_counts_in_columns() -> None:
     assert lines == [
         "      bed hou",
         "  bed  12   .",
-        "house    3   9",
+        "house   3   9",
     ]
 
 

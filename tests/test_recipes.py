@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from convscope.models.describe import describe, n_params
-from convscope.models.spec import FAMILIES
+from convscope.models.families import FAMILIES
 from convscope.recipe import read_cell
 
 FOLDER = Path(__file__).parents[1] / "recipes"

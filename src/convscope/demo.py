@@ -191,7 +191,7 @@ def _what(data: Dataset) -> str:
         f"{len(data.labels):,} clips of {data.n_classes} words, synthesised by espeak-ng in many "
         f"voices, pitches and rates; {len(data.indices('train')):,} to train, "
         f"{len(data.indices('validation')):,} to validate, {len(data.indices('test')):,} to test. "
-        "No voice is in two of them."
+        "No speaker is in two of them."
     )
 
 

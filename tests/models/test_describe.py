@@ -11,7 +11,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from convscope.models.cnn import build
 from convscope.models.describe import LayerRow, describe, flops, n_params
-from convscope.models.spec import FAMILIES, ConvNetSpec, make_spec
+from convscope.models.families import FAMILIES
+from convscope.models.spec import ConvNetSpec, make_spec
 from convscope.types import Shape
 
 INPUTS: dict[str, Shape] = {

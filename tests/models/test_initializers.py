@@ -64,6 +64,12 @@ def test_a_tone_has_most_energy_in_its_own_band_whatever_its_phase(band: int) ->
     np.testing.assert_allclose(energies[2][band], energies[0][band], rtol=1e-3)
 
 
+def test_the_two_phases_of_a_band_are_even_and_odd_in_time() -> None:
+    cosines, sines = filter_bank(40, 400)[:, 0].chunk(2)
+    np.testing.assert_allclose(cosines.flip(1), cosines, atol=1e-5)
+    np.testing.assert_allclose(sines.flip(1), -sines, atol=1e-5)
+
+
 def test_all_bands_of_a_filter_bank_are_equally_strong() -> None:
     energy = filter_bank(40, 400).square().mean((1, 2))
     np.testing.assert_allclose(energy[:40] + energy[40:], 2.44**2, rtol=1e-5)  # cos² + sin² = 1

@@ -118,7 +118,8 @@ def test_channels_double_as_the_family_says() -> None:
 def test_a_residual_net_is_a_filter_bank_and_blocks_of_separable_convolutions() -> None:
     spec = conv_net(family="residual", conv_layers=6)
     assert names(spec) == (
-        "conv1 log_energy centre norm1 conv2 norm2 act1 block1 act3 average dropout logits"
+        "conv1 log_energy centre norm1 band_dropout conv2 norm2 act1 block1 act3 "
+        "average dropout logits"
     )
     *_, block, _, _, _, _ = plan(spec, (1, 16_000), 16)
     parts = [(part.name, part.kernel, part.groups, part.bias) for part in block.parts]

@@ -85,6 +85,8 @@ def _module(layer: Layer, spec: ConvNetSpec) -> nn.Module:
             return GlobalAverage()
         case "dropout":
             return nn.Dropout(spec.dropout)
+        case "band_dropout":
+            return nn.Dropout1d(spec.dropout)
         case "log_energy":
             return LogEnergy()
         case "centre":

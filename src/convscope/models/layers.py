@@ -1,7 +1,7 @@
 """The layers that networks are planned from, and their shapes: no tensors.
 
 Each kind of layer is counted on its own: conv1, norm1, act1, pool1, conv2, …; what there is only
-one of has no number: flatten or average, dropout without hidden dense layers, logits.
+one of has no number: flatten or average, dropout without hidden dense layers, logits, log_energy.
 """
 
 import math
@@ -24,6 +24,7 @@ Kind: TypeAlias = Literal[
     "dense",
     "log_energy",
     "centre",
+    "band_dropout",
     "residual",
 ]
 

@@ -4,8 +4,9 @@ import math
 from typing import Literal
 
 from convscope.errors import UserError
+from convscope.models.families import FAMILIES, SHORTEST_HALVED_KERNEL, FilterBank
 from convscope.models.layers import Layer, Stack, TooSmall
-from convscope.models.spec import FAMILIES, SHORTEST_HALVED_KERNEL, ConvNetSpec, FilterBank
+from convscope.models.spec import ConvNetSpec
 from convscope.types import Shape
 
 HIDDEN_UNITS = (1024, 512)
@@ -79,6 +80,8 @@ def _add_filter_bank(stack: Stack, spec: ConvNetSpec, bank: FilterBank) -> None:
     stack.add("centre", "centre")
     if spec.batch_norm:
         stack.add("norm")
+    if spec.dropout:
+        stack.add("band_dropout", "band_dropout")
     kernel = bank.mixing_kernel
     _add_conv(stack, spec, spec.base_channels, kernel, stride=bank.mixing_stride)
     stack.add("act")

@@ -1,175 +1,19 @@
-"""The frozen description of one network, and the families it comes from."""
+"""The frozen description of one network."""
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from convscope.errors import UserError
+from convscope.models.families import FAMILIES, SHORTEST_HALVED_KERNEL, Family
 from convscope.settings import Settings, suggest, validated
 
 Activation: TypeAlias = Literal["relu", "tanh", "rrelu", "leaky_relu", "elu", "gelu", "silu"]
 Initializer: TypeAlias = Literal["glorot_uniform", "glorot_normal", "he_uniform", "he_normal"]
 Count: TypeAlias = Annotated[int, Field(strict=True, ge=1, le=4096)]
-
-SHORTEST_HALVED_KERNEL = 3
-
-
-@dataclass(frozen=True)
-class FilterBank:
-    """The first layers of a residual net: a learnt filter bank on the raw waveform.
-
-    Attributes:
-        n_bands: pairs of filters; each pair gives one band's energy.
-        kernel, stride: of the filters, in samples.
-        mixing_kernel, mixing_stride: of the convolution from bands to channels, in strides.
-    """
-
-    n_bands: int = 40
-    kernel: int = 400
-    stride: int = 160
-    mixing_kernel: int = 5
-    mixing_stride: int = 2
-
-
-@dataclass(frozen=True)
-class Family:
-    """A family's rule: all that its networks have in common.
-
-    Attributes:
-        n_dims: 1 for a waveform, 2 for a spectrogram or an image.
-        padding: of every convolution, as in Keras.
-        blocks_per_doubling: block k = 0, 1, … has base_channels · 2^(k // blocks_per_doubling)
-            channels; 0: all have as many.
-        pool: pooling size and stride; 0: none.
-        pool_ceil: whether a last, partial window counts (Keras `same`) or not (floor).
-        defaults: the value of every key that a recipe does not give.
-        convs_per_block: convolutions before (or after) each pooling.
-        pools_first_block: whether block 0 pools as well.
-        halves_kernel: filter lengths kernel, kernel / 2, … down to 3, instead of one length.
-        filter_bank: what a residual net begins with; its blocks are residual. None: a plain net.
-        weight_scale: of the initial weights, relative to the initializer's. Batch norm makes the
-            answers independent of it, but Adam's steps are larger beside smaller weights.
-    """
-
-    n_dims: Literal[1, 2]
-    padding: Literal["same", "valid"]
-    blocks_per_doubling: int
-    pool: int
-    pool_ceil: bool
-    defaults: Mapping[str, Any]
-    convs_per_block: int = 1
-    pools_first_block: bool = True
-    halves_kernel: bool = False
-    filter_bank: FilterBank | None = None
-    weight_scale: float = 1.0
-
-    @property
-    def fewest_convs(self) -> int:
-        """Convolutions of a network of one block."""
-        return self.convs_per_block + self._n_convs_before_blocks
-
-    def n_blocks(self, conv_layers: int) -> int:
-        """Blocks of a network of so many convolutions; what is over is no whole block."""
-        return (conv_layers - self._n_convs_before_blocks) // self.convs_per_block
-
-    @property
-    def _n_convs_before_blocks(self) -> int:
-        return 0 if self.filter_bank is None else 2
-
-
-def _defaults(conv_layers: int, kernel: int, base_channels: int, **own: Any) -> dict[str, Any]:
-    """What the reports use where they do not say otherwise."""
-    common = {
-        "fc_hidden": 0,
-        "activation": "relu",
-        "initializer": "glorot_uniform",
-        "dropout": 0.5,
-        "batch_norm": False,
-        "pool": "after",
-        "head": "flatten",
-    }
-    size = {"conv_layers": conv_layers, "kernel": kernel, "base_channels": base_channels}
-    return common | size | own
-
-
-FAMILIES: dict[str, Family] = {
-    "baseline1d": Family(
-        n_dims=1,
-        padding="valid",
-        blocks_per_doubling=1,
-        pool=4,
-        pool_ceil=True,
-        defaults=_defaults(5, 25, 8, fc_hidden=2),
-    ),
-    "baseline2d": Family(
-        n_dims=2,
-        padding="valid",
-        blocks_per_doubling=1,
-        pool=2,
-        pool_ceil=True,
-        defaults=_defaults(3, 5, 8, fc_hidden=2),
-    ),
-    "custom": Family(
-        n_dims=1,
-        padding="same",
-        blocks_per_doubling=4,
-        pool=3,
-        pool_ceil=False,
-        pools_first_block=False,
-        defaults=_defaults(8, 5, 64),
-    ),
-    "vgg": Family(
-        n_dims=1,
-        padding="same",
-        blocks_per_doubling=4,
-        pool=3,
-        pool_ceil=False,
-        pools_first_block=False,
-        convs_per_block=2,
-        defaults=_defaults(16, 3, 64),
-    ),
-    "long_filter": Family(
-        n_dims=1,
-        padding="same",
-        blocks_per_doubling=4,
-        pool=3,
-        pool_ceil=False,
-        pools_first_block=False,
-        halves_kernel=True,
-        defaults=_defaults(8, 192, 64),
-    ),
-    "image2d": Family(
-        n_dims=2,
-        padding="same",
-        blocks_per_doubling=2,
-        pool=2,
-        pool_ceil=True,
-        defaults=_defaults(6, 5, 32),
-    ),
-    "mnist": Family(
-        n_dims=2,
-        padding="same",
-        blocks_per_doubling=2,
-        pool=2,
-        pool_ceil=True,
-        defaults=_defaults(3, 3, 32),
-    ),
-    "residual": Family(
-        n_dims=1,
-        padding="same",
-        blocks_per_doubling=0,
-        pool=0,
-        pool_ceil=False,
-        convs_per_block=4,
-        filter_bank=FilterBank(),
-        weight_scale=3**-0.5,  # the variance of torch's own initial weights
-        defaults=_defaults(18, 9, 64, dropout=0.1, batch_norm=True, head="average"),
-    ),
-}
 
 
 class ConvNetSpec(Settings):
@@ -186,7 +30,7 @@ class ConvNetSpec(Settings):
         strict=True,
         ge=0,
         lt=1,
-        description="rate after each hidden dense layer, else before logits",
+        description="rate after each hidden dense layer, else before logits; of bands as well",
     )
     batch_norm: bool = Field(strict=True, description="between convolution and activation")
     pool: Literal["after", "before"] = Field(description="where a block pools: by its convolutions")
