@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from convscope.models.describe import describe, n_params
+from convscope.models.describe import describe
 from convscope.models.families import FAMILIES
+from convscope.models.rows import n_params
 from convscope.recipe import read_cell
 
 FOLDER = Path(__file__).parents[1] / "recipes"

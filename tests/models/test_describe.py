@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from convscope.models.cnn import build
-from convscope.models.describe import LayerRow, describe, flops, n_params
+from convscope.models.describe import describe
 from convscope.models.families import FAMILIES
+from convscope.models.rows import LayerRow, flops, n_params
 from convscope.models.spec import ConvNetSpec, make_spec
 from convscope.types import Shape
 

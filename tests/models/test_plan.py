@@ -10,8 +10,9 @@ import pytest
 
 from convscope.errors import UserError
 from convscope.models.cnn import build
-from convscope.models.describe import describe, n_params
+from convscope.models.describe import describe
 from convscope.models.plan import plan
+from convscope.models.rows import n_params
 from convscope.models.spec import ConvNetSpec, ModelSpec, make_spec
 from convscope.types import Shape
 

@@ -10,7 +10,8 @@ from torch import nn
 
 from convscope.errors import UserError
 from convscope.models.cnn import build
-from convscope.models.describe import describe, flops, n_params
+from convscope.models.describe import describe
+from convscope.models.rows import flops, n_params
 from convscope.models.spec import ModelSpec, make_spec
 from convscope.models.user_net import REST, recorded_shapes
 

@@ -7,7 +7,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from convscope.models.describe import LayerRow, flops, n_params
+from convscope.models.rows import LayerRow, flops, n_params
 
 
 def layers_as_json(rows: Sequence[LayerRow], rate_hz: int | None) -> dict[str, Any]:

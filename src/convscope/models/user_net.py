@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from convscope.errors import UserError
-from convscope.models.describe import BYTES_PER_FLOAT, LayerRow
+from convscope.models.rows import BYTES_PER_FLOAT, LayerRow
 from convscope.models.spec import UserNet
 from convscope.types import Shape
 
