@@ -76,8 +76,22 @@ def test_a_status_keeps_what_is_not_changed(tmp_path: Path) -> None:
     assert run.status == {"state": "failed", "attempts": 1}
 
 
-def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", ["{half", "[1]", "data: 3"])
+def test_a_damaged_config_is_named_with_what_to_do(tmp_path: Path, content: str) -> None:
+    run = Run(tmp_path)
+    run.write("config.yaml", content)
+    with pytest.raises(UserError, match=r"config\.yaml is damaged: .* train it again"):
+        _ = run.config
+
+
+def test_a_damaged_status_reads_as_none_for_it_decides_nothing(tmp_path: Path) -> None:
     run = Run(tmp_path)
     run.write("status.json", "{half")
-    with pytest.raises(UserError, match=r"status\.json cannot be read"):
-        _ = run.status
+    assert run.status == {}
+
+
+@pytest.mark.parametrize("content", ['{"sha256": 3}', "{}"])
+def test_a_damaged_manifest_vouches_for_nothing(done: Run, content: str) -> None:
+    done.write("manifest.json", content)
+    with pytest.raises(UserError, match="is not the file that the run was finished with"):
+        done.verify()

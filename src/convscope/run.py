@@ -68,13 +68,19 @@ class Run:
 
     @property
     def config(self) -> dict[str, Any]:
-        """The whole cell: data, model, train, defaults filled in."""
-        return self._mapping(CONFIG, yaml.safe_load)
+        """The whole cell: data, model, train, defaults filled in; each is keys and values."""
+        return self._mapping(CONFIG, _load_sections)
 
     @property
     def status(self) -> dict[str, Any]:
-        """state (running, done, failed, interrupted), chance, reason, attempts, host."""
-        return self._mapping(STATUS, json.loads)
+        """state (running, done, failed, interrupted), chance, reason, attempts, host.
+
+        It decides no result, so that a damaged one reads as none.
+        """
+        try:
+            return self._mapping(STATUS, json.loads)
+        except UserError:
+            return {}
 
     @property
     def environment(self) -> dict[str, Any]:
@@ -142,10 +148,11 @@ class Run:
 
     def verify(self) -> None:
         """Check the files against the manifest; a UserError names the first that differs."""
-        manifest = self._mapping(MANIFEST, json.loads)
-        for name, expected in manifest.get("sha256", {}).items():
+        expected = self._mapping(MANIFEST, json.loads).get("sha256")
+        for name in RESULTS:
             path = self.folder / name
-            if not path.is_file() or _sha256(path) != expected:
+            known = expected.get(name) if isinstance(expected, dict) else None
+            if not path.is_file() or _sha256(path) != known:
                 raise UserError(
                     f"{path} is not the file that the run was finished with: delete the folder "
                     f"{self.folder} and train it again"
@@ -160,8 +167,17 @@ class Run:
         except (ValueError, yaml.YAMLError):
             value = None
         if not isinstance(value, dict):
-            raise UserError(f"{path} cannot be read: expected keys and values, as convscope wrote")
+            raise UserError(
+                f"{path} is damaged: expected keys and values, as convscope wrote them; delete the "
+                f"folder {self.folder} and train it again"
+            )
         return value
+
+
+def _load_sections(text: str) -> Any:
+    config = yaml.safe_load(text)
+    whole = isinstance(config, dict) and all(isinstance(each, dict) for each in config.values())
+    return config if whole else None
 
 
 def write_atomically(path: Path, writer: Callable[[BinaryIO], Any]) -> None:

@@ -13,7 +13,7 @@ from convscope.scores.metrics import Scores, confusion_matrix, scores
 from convscope.settings import validated
 from convscope.training.checkpoint import Trained
 from convscope.training.engine import logits_of
-from convscope.types import Split
+from convscope.types import SPLITS, Split
 
 
 def other_data(trained: Trained, assignments: Sequence[str]) -> DataConfig:
@@ -45,7 +45,13 @@ def other_data(trained: Trained, assignments: Sequence[str]) -> DataConfig:
 
 def score_on(trained: Trained, data: Dataset, split: Split | Literal["all"]) -> Scores:
     """Scores on the clips of a split, or on all of them."""
-    indices = np.arange(len(data.labels)) if split == "all" else data.indices(split)
+    splits = SPLITS if split == "all" else (split,)
+    indices = np.concatenate([data.indices(each)[data.scored(each)] for each in splits])
+    if len(indices) == 0:
+        raise UserError(
+            f"data.folder: no clips to score in {data.config.folder} (split {split}): give "
+            "another folder, or --split all"
+        )
     logits = logits_of(trained.net, trained.front, data.clips, indices)
     matrix = confusion_matrix(data.labels[indices], logits.argmax(axis=1), data.n_classes)
     return scores(matrix, data.classes)

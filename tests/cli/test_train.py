@@ -98,6 +98,11 @@ def test_a_users_mistake_is_one_line_and_exit_code_2(
     assert "Traceback" not in answer.err
 
 
+def _heed_ctrl_c() -> None:
+    """A shell lets what it starts in the background ignore Ctrl-C, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_keeps_the_last_epoch_and_the_same_command_goes_on(
     convscope: Convscope, recipe: Path, recordings: Path, tmp_path: Path
 ) -> None:
@@ -110,6 +115,7 @@ def test_ctrl_c_keeps_the_last_epoch_and_the_same_command_goes_on(
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "COLUMNS": "100"},
+        preexec_fn=_heed_ctrl_c,
     )
     assert process.stderr is not None
     for line in process.stderr:

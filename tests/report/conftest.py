@@ -48,7 +48,7 @@ def finish_run(folder: Path, cell: Cell, classes: Sequence[str], ids: Sequence[s
     run.write_with(
         PREDICTIONS,
         lambda file: np.savez(
-            file, logits=logits, labels=labels, ids=np.array(ids), exact=np.ones(len(ids), bool)
+            file, logits=logits, labels=labels, ids=np.array(ids), scored=np.ones(len(ids), bool)
         ),
     )
     run.write_json(

@@ -132,6 +132,7 @@ def test_a_network_whose_file_is_gone_has_no_layer_table(
     run = sound_run()
     family = str(tmp_path / "gone.py") + ":make_net"
     run.write_config({**run.config, "model": {"family": family, "digest": "0" * 64}})
+    run.finish()
     page = outline(report_page([run], tmp_path / "page.html"))
     assert "The file of this network is not at hand" in page.text
 

@@ -65,12 +65,11 @@ def test_the_logits_are_left_as_found() -> None:
 # Of a run
 
 
-def make_run(folder: Path, only_full_second: bool = False) -> Run:
-    """A finished run with the predictions above; its third clip is not of the full length."""
+def make_run(folder: Path, not_scored: int | None = None) -> Run:
+    """A finished run with the predictions above, of which one may not count."""
     run = Run(folder)
-    run.write_config({"data": {"only_full_second": only_full_second}})
     run.write_json("scores.json", {"classes": [{"name": name} for name in CLASSES]})
-    stored = {"logits": LOGITS, "labels": LABELS, "ids": IDS, "exact": np.arange(5) != 2}
+    stored = {"logits": LOGITS, "labels": LABELS, "ids": IDS, "scored": np.arange(5) != not_scored}
     run.write_with("predictions.npz", lambda file: np.savez(file, **stored))
     for name in RESULTS:
         if not run.path(name).exists():
@@ -86,8 +85,15 @@ def test_the_errors_of_a_run_are_those_of_its_predictions(tmp_path: Path) -> Non
 
 
 def test_clips_that_the_scores_leave_out_are_no_errors(tmp_path: Path) -> None:
-    run = make_run(tmp_path / "run", only_full_second=True)
+    run = make_run(tmp_path / "run", not_scored=2)
     assert [clip.id for clip in wrong_clips_of(run)] == ["bed/1.wav", "cat/4.wav"]
+
+
+def test_damaged_predictions_are_refused(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run")
+    run.write("predictions.npz", b"junk")
+    with pytest.raises(UserError, match=r"predictions\.npz is not the file"):
+        wrong_clips_of(run)
 
 
 def test_a_run_that_is_not_done_has_no_errors_to_show(tmp_path: Path) -> None:

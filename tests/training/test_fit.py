@@ -166,10 +166,13 @@ def test_the_number_of_threads_of_the_first_attempt_is_kept(
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
         fit(spec, tones(), config, tmp_path, StopAt(2, 1, interrupt))
-    torch.set_num_threads(2)
-    run = fit(spec, tones(), config.model_copy(update={"threads": 2}), tmp_path)
-    assert torch.get_num_threads() == 1
+    used = []
+    watcher = StopAt(2, 1, lambda: used.append(torch.get_num_threads()))
+    before = torch.get_num_threads()
+    run = fit(spec, tones(), config.model_copy(update={"threads": 2}), tmp_path, watcher)
+    assert used == [1]
     assert run.environment["threads"] == 1
+    assert torch.get_num_threads() == before
 
 
 def test_the_weights_are_those_of_the_least_validation_loss(
@@ -232,6 +235,61 @@ def test_other_data_in_the_same_folder_are_refused(
         fit(spec, tones(seed=1), config, tmp_path)
 
 
+def test_a_run_without_a_kept_epoch_begins_anew_with_other_data(
+    tones: Tones, spec: ModelSpec, config: TrainConfig, tmp_path: Path
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        fit(spec, tones(seed=0), config, tmp_path, StopAt(1, 1, interrupt))
+    run = fit(spec, tones(seed=1), config, tmp_path)
+    assert run.environment["data"]["fingerprint"] == tones(seed=1).fingerprint
+
+
+@pytest.mark.parametrize("batch_size", [1, 139, 140, 1000])
+def test_every_batch_size_trains(
+    tones: Tones, config: TrainConfig, tmp_path: Path, batch_size: int
+) -> None:
+    plain = make_spec({"family": "custom", "conv_layers": 2, "base_channels": 2})
+    steps = []
+
+    class Count(Watcher):
+        def step(self, epoch: int, done: int, total: int) -> None:
+            steps.append((done, total))
+
+    short = config.model_copy(update={"epochs": 1, "batch_size": batch_size})
+    fit(plain, tones(), short, tmp_path, Count())
+    assert steps[-1] == {1: (140, 140), 139: (1, 1), 140: (1, 1), 1000: (1, 1)}[batch_size]
+
+
+def test_a_folder_that_cannot_be_written_is_named(
+    tones: Tones, spec: ModelSpec, config: TrainConfig, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"cannot be written \(Not a directory\): give another"):
+        fit(spec, tones(), config, tmp_path / "file")
+
+
+def test_a_net_of_ones_own_that_fails_in_training_is_a_failed_run(
+    tones: Tones, config: TrainConfig, tmp_path: Path
+) -> None:
+    file = tmp_path / "net.py"
+    file.write_text(
+        "from torch import nn\n"
+        "class Net(nn.Sequential):\n"
+        "    n_calls = 0\n"
+        "    def forward(self, x):\n"
+        "        self.n_calls += self.training and x.shape[0] > 20\n"
+        "        if self.n_calls > 3: raise RuntimeError('boom\\nsecond line')\n"
+        "        return super().forward(x)\n"
+        "def make_net(shape, n_classes):\n"
+        "    return Net(nn.Flatten(), nn.Linear(400, n_classes))\n"
+    )
+    own = make_spec({"family": f"{file}:make_net"})
+    with pytest.raises(RunFailed, match=r"make_net failed in training: RuntimeError: boom: mend"):
+        fit(own, tones(), config, tmp_path / "runs")
+    [folder] = (tmp_path / "runs").iterdir()
+    assert Run(folder).status["state"] == "failed"
+
+
 def test_a_folder_in_use_is_refused_and_named(
     tones: Tones, spec: ModelSpec, config: TrainConfig, tmp_path: Path
 ) -> None:
@@ -268,18 +326,19 @@ def test_a_full_disk_ends_with_a_message_and_an_intact_last_epoch(
     original = Run.write_with
 
     def full(run: Run, name: str, writer: Callable[..., Any]) -> None:
-        if name == STATE and len(run.epochs) == 2:
+        def cut_off(file: Any) -> None:
+            file.write(b"half a state")
+            raise OSError(errno.ENOSPC, "No space left on device")
 
-            def cut_off(file: Any) -> None:
-                file.write(b"half a state")
-                raise OSError(errno.ENOSPC, "No space left on device")
-
-            writer = cut_off
-        original(run, name, writer)
+        third_state = name == STATE and len(run.epochs) == 2
+        original(run, name, cut_off if third_state else writer)
 
     with monkeypatch.context() as patch:
         patch.setattr(Run, "write_with", full)
-        with pytest.raises(RunFailed, match=r"is full: free some space .* goes on after epoch 2"):
+        with pytest.raises(
+            RunFailed,
+            match=r"is full: free some space .* goes on after the last epoch that was kept",
+        ):
             fit(spec, tones(), config, tmp_path / "cut")
     cut = Run(tmp_path / "cut" / whole.name)
     assert cut.status["state"] == "failed"

@@ -48,6 +48,14 @@ class Dataset:
         """Where the clips of a split stand, in the order of `clips`."""
         return np.flatnonzero(self.splits == SPLITS.index(split))
 
+    def scored(self, split: Split) -> NDArray[np.bool_]:
+        """Which clips of a split count in scores: all, or the exact ones as the recipe asks.
+
+        Shape (n_clips of the split,).
+        """
+        exact = self.exact[self.indices(split)]
+        return exact if getattr(self.config, "only_full_second", False) else np.ones_like(exact)
+
     @property
     def n_classes(self) -> int:
         return len(self.classes)

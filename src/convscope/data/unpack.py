@@ -1,6 +1,7 @@
 """Unpacking a .tar.gz from elsewhere: nothing outside its folder, nothing but files, no flood."""
 
 import gzip
+import shutil
 import tarfile
 import zlib
 from pathlib import Path
@@ -37,7 +38,7 @@ def unpack(
                         f"{path} holds more than the {most_bytes:,} bytes or {most_files:,} files "
                         f"expected: it was not unpacked; fetch it again from its source"
                     )
-                archive.extract(member, folder, filter="data")
+                _extract(archive, member, folder)
                 if progress:
                     progress(raw.tell(), size)
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -47,7 +48,7 @@ def unpack(
 
 
 def _refuse_hostile(path: Path, member: tarfile.TarInfo) -> None:
-    """Refuse, rather than mend, as `filter="data"` would with some: no such member is expected."""
+    """Refuse, rather than mend, as tarfile's filters would with some: none such is expected."""
     parts = Path(member.name).parts
     if member.name.startswith("/") or ".." in parts or "\\" in member.name:
         raise UserError(
@@ -59,3 +60,15 @@ def _refuse_hostile(path: Path, member: tarfile.TarInfo) -> None:
             f"{path} holds {member.name!r}, which is no plain file or folder: "
             f"it was not unpacked; fetch it again from its source"
         )
+
+
+def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
+    """Write a plain file or folder, without mode and owner: Python 3.11.2 has no filter for it."""
+    target = folder / member.name
+    source = archive.extractfile(member)
+    if source is None:
+        target.mkdir(parents=True, exist_ok=True)
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with source, target.open("wb") as out:
+        shutil.copyfileobj(source, out)

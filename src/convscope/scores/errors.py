@@ -87,16 +87,17 @@ def wrong_clips_of(
     """The wrongly labelled test clips of a finished run, of those that its scores count.
 
     Raises:
-        UserError: the run is not done, or `actual` or `predicted` is none of its classes.
+        UserError: the run is not done or damaged, or `actual` or `predicted` is no class of it.
     """
     if not run.is_done:
         raise UserError(
             f"{run.folder} has no predictions yet: expected a run that is done, got one that is "
             f"{run.status.get('state', 'interrupted')}; train it to its end first"
         )
+    run.verify()
     with np.load(run.path(PREDICTIONS)) as stored:
-        kept = _scored(run, stored["exact"])
-        logits, labels, ids = (stored[key][kept] for key in ("logits", "labels", "ids"))
+        scored = stored["scored"]
+        logits, labels, ids = (stored[key][scored] for key in ("logits", "labels", "ids"))
     classes = [each["name"] for each in run.scores["classes"]]
     return wrong_clips(logits, labels, ids, classes, actual, predicted)
 
@@ -113,12 +114,6 @@ def errors_table(clips: Sequence[WrongClip]) -> Table:
         shares = f"{clip.probability:.4f}", f"{clip.margin:.4f}"
         table.add_row(escape(clip.id), escape(clip.actual), escape(clip.predicted), *shares)
     return table
-
-
-def _scored(run: Run, exact: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Which test clips count: all, or with data.only_full_second those of the full length."""
-    only_exact = run.config.get("data", {}).get("only_full_second", False)
-    return exact if only_exact else np.ones_like(exact)
 
 
 def _class_index(name: str, classes: Sequence[str], option: str) -> int:

@@ -13,8 +13,10 @@ import torch
 from convscope.data.dataset import Dataset
 from convscope.environment import describe_environment
 from convscope.errors import RunFailed, UserError
-from convscope.run import ENVIRONMENT, Run
+from convscope.models.spec import UserNet
+from convscope.run import ENVIRONMENT, STATE, Run
 from convscope.training.cell import Cell
+from convscope.training.engine import pick_device
 from convscope.types import SPLITS
 
 log = logging.getLogger(__name__)
@@ -25,25 +27,26 @@ def attempt(run: Run, cell: Cell, data: Dataset) -> Iterator[None]:
     """Hold the run's folder, fill it in, and keep how the attempt ends in its status.
 
     Raises:
-        UserError: where another process holds the folder, or it was made for other data.
-        RunFailed: what the body raises, or a full disk.
+        UserError: where another process holds the folder, it was made for other data, or it cannot
+            be written.
+        RunFailed: what the body raises, a full disk, or a user's own net that fails.
     """
-    run.folder.mkdir(parents=True, exist_ok=True)
-    with _held(run):
-        _refuse_other_data(run, data)
-        run.tidy()
-        if not run.is_done:
-            _begin(run, cell, data)
-        try:
-            yield
-        except KeyboardInterrupt:
-            run.write_status(state="interrupted", reason="interrupted by the user")
-            raise
-        except Exception as error:
-            reason = _reason(run, error)
-            with suppress(OSError):
-                run.write_status(state="failed", reason=str(reason))
-            raise reason from (None if reason is error else error)
+    try:
+        run.folder.mkdir(parents=True, exist_ok=True)
+        with _held(run), _threads_put_back():
+            run.tidy()
+            if run.is_done or run.path(STATE).is_file():
+                _refuse_other_data(run, data)
+            else:
+                _write_head(run, cell, data)
+            if run.is_done:
+                yield
+            else:
+                _begin(run, cell)
+                with _ending_kept(run, cell):
+                    yield
+    except OSError as error:
+        raise _in_words(run, error) from error
 
 
 @contextmanager
@@ -51,15 +54,29 @@ def _held(run: Run) -> Iterator[None]:
     """A lock on the folder itself: it leaves no file behind and ends with its process."""
     descriptor = os.open(run.folder, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(descriptor, run)
         yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, run: Run) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         host, pid = run.status.get("host"), run.status.get("pid")
         raise UserError(
             f"{run.folder} is being trained by process {pid} on {host}: wait for it, or stop it"
         ) from None
+
+
+@contextmanager
+def _threads_put_back() -> Iterator[None]:
+    before = torch.get_num_threads()
+    try:
+        yield
     finally:
-        os.close(descriptor)
+        torch.set_num_threads(before)
 
 
 def _refuse_other_data(run: Run, data: Dataset) -> None:
@@ -72,31 +89,14 @@ def _refuse_other_data(run: Run, data: Dataset) -> None:
         )
 
 
-def _begin(run: Run, cell: Cell, data: Dataset) -> None:
-    """Fill in the folder, or take up what an earlier attempt left in it."""
-    threads = run.environment.get("threads") or cell.train.threads or os.cpu_count() or 1
-    if cell.train.threads not in (None, threads):
-        log.warning("%s goes on with %d threads, as it began", run.name, threads)
-    torch.set_num_threads(threads)
-    if not run.path(ENVIRONMENT).is_file():
-        run.write_config(cell.config)
-        run.write_json(ENVIRONMENT, _environment(data, threads))
-    attempts = run.status.get("attempts", 0) + 1
-    run.write_status(
-        state="running",
-        chance=None,
-        reason=None,
-        attempts=attempts,
-        host=socket.gethostname(),
-        pid=os.getpid(),
-    )
-
-
-def _environment(data: Dataset, threads: int) -> dict[str, object]:
-    return {
+def _write_head(run: Run, cell: Cell, data: Dataset) -> None:
+    """What is known before the first step; written anew as long as no epoch is kept."""
+    device = pick_device(cell.train.device)
+    environment = {
         **describe_environment(),
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
-        "threads": threads,
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        # Torch's own choice heeds OMP_NUM_THREADS and the cores that the process may use.
+        "threads": cell.train.threads or torch.get_num_threads(),
         "classes": list(data.classes),
         "data": {
             "fingerprint": data.fingerprint,
@@ -104,13 +104,60 @@ def _environment(data: Dataset, threads: int) -> dict[str, object]:
             "left_out": len(data.left_out),
         },
     }
+    run.write_config(cell.config)
+    run.write_json(ENVIRONMENT, environment)
 
 
-def _reason(run: Run, error: Exception) -> Exception:
-    """The error as the user should see it: a full disk is said in words."""
-    if not isinstance(error, OSError) or error.errno not in (errno.ENOSPC, errno.EDQUOT):
+def _begin(run: Run, cell: Cell) -> None:
+    """Compute with the threads that the run began with, and say that it is running."""
+    threads = run.environment["threads"]
+    if cell.train.threads not in (None, threads):
+        log.warning("%s goes on with %d threads, as it began", run.name, threads)
+    torch.set_num_threads(threads)
+    run.write_status(
+        state="running",
+        chance=None,
+        reason=None,
+        attempts=run.status.get("attempts", 0) + 1,
+        host=socket.gethostname(),
+        pid=os.getpid(),
+    )
+
+
+@contextmanager
+def _ending_kept(run: Run, cell: Cell) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        with suppress(OSError):
+            run.write_status(state="interrupted", reason="interrupted by the user")
+        raise
+    except Exception as error:
+        reason = _reason(run, cell, error)
+        with suppress(OSError):
+            run.write_status(state="failed", reason=str(reason))
+        raise reason from (None if reason is error else error)
+
+
+def _reason(run: Run, cell: Cell, error: Exception) -> Exception:
+    """The error in words, where it is the user's or the disk's; else itself, to be traced back."""
+    if isinstance(error, OSError):
+        return _in_words(run, error)
+    if isinstance(error, UserError | RunFailed) or not isinstance(cell.model, UserNet):
         return error
+    first_line = next(iter(str(error).splitlines()), "")
     return RunFailed(
-        f"the disk of {run.folder} is full: free some space and give the same command again; "
-        f"it goes on after epoch {len(run.epochs)}"
+        f"the net of {cell.model.family} failed in training: {type(error).__name__}: {first_line}: "
+        "mend the file and give the same command again"
+    )
+
+
+def _in_words(run: Run, error: OSError) -> Exception:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return RunFailed(
+            f"the disk of {run.folder} is full: free some space and give the same command again; "
+            "it goes on after the last epoch that was kept"
+        )
+    return UserError(
+        f"{run.folder} cannot be written ({error.strerror}): give another folder with --out"
     )

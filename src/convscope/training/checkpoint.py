@@ -1,5 +1,6 @@
 """What a training needs to go on, and what a finished one is read back as."""
 
+import io
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,7 +59,10 @@ def save_progress(run: Run, engine: Engine, progress: Progress) -> None:
         "best": progress.best,
         "best_epoch": progress.best_epoch,
     }
-    run.write_with(STATE, lambda file: torch.save(state, file))
+    # In memory first: torch's own writer hides a full disk behind an error of its own.
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    run.write(STATE, buffer.getvalue())
     run.write_epochs(progress.rows)
 
 

@@ -31,7 +31,9 @@ class TrainConfig(Settings):
     augment: AugmentConfig = AugmentConfig()
     precision: Literal["fp32", "bf16"] = "fp32"
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    threads: int | None = Field(None, ge=1, description="CPU threads; null: all cores")
+    threads: int | None = Field(
+        None, ge=1, le=1024, description="CPU threads; null: torch's choice"
+    )
 
 
 TRAIN_PRESETS: dict[str, dict[str, Any]] = {

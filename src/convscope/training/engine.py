@@ -134,7 +134,7 @@ class Engine:
         )
 
     def _batches(self, epoch: int) -> Iterator[NDArray[np.int64]]:
-        """The training clips in this epoch's order; a last batch of one clip is left out.
+        """The training clips in this epoch's order; a last batch that is cut to one is left out.
 
         Batch norm has no variance to learn from a single clip.
         """
@@ -143,7 +143,7 @@ class Engine:
         size = self.config.batch_size
         for start in range(0, len(order), size):
             batch = order[start : start + size]
-            if len(batch) > 1 or len(order) == 1:
+            if len(batch) > 1 or start == 0 or size == 1:
                 yield batch
 
     def _balanced(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -86,16 +86,14 @@ def _predictions(data: Dataset, test: Evaluation) -> dict[str, Any]:
         "logits": test.logits,
         "labels": test.labels,
         "ids": data.ids[indices],
-        "exact": data.exact[indices],
+        "scored": data.scored("test"),
     }
 
 
 def _scores(engine: Engine, progress: Progress, test: Evaluation) -> dict[str, Any]:
     """The test scores as plain data, and what the board shows beside them."""
     data = engine.data
-    scored = np.ones(len(test.labels), dtype=bool)
-    if getattr(data.config, "only_full_second", False):
-        scored = data.exact[data.indices("test")]
+    scored = data.scored("test")
     predicted = test.logits.argmax(axis=1)
     matrix = confusion_matrix(test.labels[scored], predicted[scored], data.n_classes)
     best = progress.rows[progress.best_epoch - 1]
