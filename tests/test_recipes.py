@@ -22,6 +22,7 @@ def test_a_recipe_is_valid_and_its_head_complete(path: Path) -> None:
     rows = describe(cell.model, cell.data.shape, len(cell.data.names))
     head = [line[1:].strip() for line in path.read_text().splitlines() if line.startswith("#")]
     assert [key for key in HEAD if not any(line.startswith(key) for line in head)] == []
+    assert "@" not in "".join(head), "a placeholder was left"
     stated = re.search(r"([\d,]+) parameters", "\n".join(head))
     if stated:
         assert n_params(rows) == int(stated[1].replace(",", ""))

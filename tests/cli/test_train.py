@@ -122,7 +122,8 @@ def test_ctrl_c_keeps_the_last_epoch_and_the_same_command_goes_on(
         if line.startswith("epoch   3 "):
             process.send_signal(signal.SIGINT)
             break
-    rest = process.stderr.read()
+    with process.stderr:
+        rest = process.stderr.read()
     assert process.wait() == 130
     assert "interrupted; the same command goes on from here" in rest
     [folder] = tmp_path.iterdir()
