@@ -95,8 +95,27 @@ def test_the_modern_preset_mirrors_no_digits() -> None:
         ("data.words=[1, 2]", "data.words: expected names, got 1: quote words"),
         ("data.words=[a, a]", "data.words: a stands there twice"),
         ("model.family=custm", r"model.family: expected a family, got 'custm' \(did you mean"),
-        ("train.epochs=5,6", "is a grid .* use convscope sweep, or brackets for a list"),
+        ("train.epochs=5,6", "is a grid .* use convscope sweep, brackets for a list, or quotes"),
         ("train.epochs=[5", "expected a YAML value after ="),
+        ("data.folder=/a,b", """ or quotes for text with a comma, data.folder='"/a,b"'"""),
+        ("data.kind=[a]", r"data.kind: expected one of words, .*, got \['a'\]"),
+        ("data.kind={a: 1}", r"data.kind: expected one of words, .*, got \{'a': 1\}"),
+        ("train.preset=[a]", r"train.preset: expected one of reports, modern, got \['a'\]"),
+        ("train.preset=null", "train.preset: expected one of reports, modern, got nothing"),
+        ("train.epochs=1.5", r"train.epochs: expected integer, got 1\.5$"),
+        ("train.augment.flip=2", r"train.augment.flip: expected boolean, got 2$"),
+        ("train.epochs=true", "train.epochs: expected integer, got True"),
+        ("train.threads=true", "train.threads: expected integer, got True"),
+        ("train.learning_rate=false", "train.learning_rate: expected number, got False"),
+        ('train.epochs="5"', "train.epochs: expected integer, got '5'"),
+        ("train.augment=3", "train.augment: expected keys and values, got 3"),
+        ("data.1=3", r"data.1 is not a known key; known: folder"),
+        (
+            "data.folder=123",
+            """data.folder: expected string, got 123: quote it, data.folder='"123"'""",
+        ),
+        ("train={epochs: 0}", "expected key=value such as train.epochs=5"),
+        ("train.augment={noise: 1, noise: 0}", "the key noise stands there twice: keep one"),
     ],
 )
 def test_a_wrong_assignment_is_named_with_what_to_do(
@@ -110,8 +129,14 @@ def test_a_wrong_assignment_is_named_with_what_to_do(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("data: [", "is not YAML: "),
+        ("data: [", "is not YAML: line 1: expected the node content, but found '<stream end>'"),
+        ("data: {}\nmodel: 'a", "is not YAML: line 2: found unexpected end of stream"),
+        ("data: {}\nmodel: {}\ndata: {}", "line 3: the key data stands there twice: keep one"),
+        ("data:\n  {kind: words, kind: words}", "line 2: the key kind stands there twice"),
+        ("data: {kind: words, 1: 2}", r"data.1 is not a known key; known: folder"),
         ("just words", "expected the sections data, model, train, grid, got 'just words'"),
+        ("data:", "data: expected keys and values, got nothing"),
+        ("", "expected the sections data, model, train, grid, got nothing"),
         ("data: 3", "data: expected keys and values, got 3"),
         ("date: {}", r"date is not a section of a recipe \(did you mean 'data'\?\)"),
         ("data: {}", "data.kind: expected one of .*, got nothing"),
@@ -124,6 +149,49 @@ def test_a_wrong_recipe_is_named_with_what_to_do(tmp_path: Path, text: str, mess
     with pytest.raises(UserError, match=message) as error:
         read_cell(path)
     assert "\n" not in str(error.value)
+
+
+def test_of_several_mistakes_the_first_is_told_and_how_many_there_are(recipe: Path) -> None:
+    wrong = ["train.seed=-1", "train.epochs=0", "train.batch_size=0"]
+    with pytest.raises(UserError) as error:
+        read_cell(recipe, wrong)
+    expected = "train.seed: expected greater than or equal to 0, got -1 (and 2 more)"
+    assert str(error.value) == expected
+
+
+def test_a_date_is_text_as_it_can_be_a_folder(recipe: Path) -> None:
+    assert read_cell(recipe, ["data.folder=2024-01-31"]).data.folder == "2024-01-31"
+
+
+def test_quotes_keep_a_comma_in_a_path(recipe: Path) -> None:
+    assert read_cell(recipe, ['data.folder="/a,b"']).data.folder == "/a,b"
+
+
+def test_a_whole_number_is_good_where_any_number_is(recipe: Path) -> None:
+    assert read_cell(recipe, ["train.learning_rate=1"]).train.learning_rate == 1.0
+
+
+def test_a_mapping_merged_by_an_anchor_is_no_duplicate(tmp_path: Path) -> None:
+    path = tmp_path / "anchor.yaml"
+    path.write_text(
+        "data: {kind: words}\n"
+        "model: {family: custom}\n"
+        "train: {augment: {<<: {noise: 0.1, mixup: 0.2}, noise: 0.5}}\n"
+    )
+    augment = read_cell(path).train.augment
+    assert (augment.noise, augment.mixup) == (0.5, 0.2)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [(None, r"cannot be read \(Is a dir"), (b"\xff", "is no text in UTF-8")]
+)
+def test_an_unreadable_recipe_is_named(tmp_path: Path, content: bytes | None, message: str) -> None:
+    path = tmp_path / "wrong.yaml"
+    path.mkdir() if content is None else path.write_bytes(content)
+    with pytest.raises(
+        UserError, match=rf"wrong\.yaml {message}.*: expected a recipe, a YAML file"
+    ):
+        read_cell(path)
 
 
 def test_a_missing_recipe_is_named(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from convscope.data.disk import writing_to
 from convscope.errors import UserError
 from convscope.run import Run, write_atomically
 from convscope.training.checkpoint import Trained, load_trained
@@ -35,7 +36,7 @@ def export_onnx(run: Run, path: Path) -> Path:
     The number of clips is free. A spectrogram front end is part of the file.
 
     Raises:
-        UserError: where the packages that it needs are not installed.
+        UserError: where the packages that it needs are not installed, or `path` cannot be written.
     """
     try:
         import onnx  # noqa: F401  (torch needs both, and says so only in the middle)
@@ -44,6 +45,8 @@ def export_onnx(run: Run, path: Path) -> Path:
         raise UserError(
             f"export needs the package {error.name}: pip install 'convscope[export]'"
         ) from None
+    if path.is_dir():
+        raise UserError(f"--out: {path} is a folder: give a file's name, {path / 'model.onnx'}")
     trained = load_trained(run)
     clips = torch.zeros(2, *trained.cell.data.clip_shape)
     with _quiet_exporter():
@@ -58,7 +61,8 @@ def export_onnx(run: Run, path: Path) -> Path:
             verbose=False,
         )
     assert program is not None  # only the older exporter gives none
-    write_atomically(path, lambda file: file.write(program.model_proto.SerializeToString()))
+    with writing_to(path.parent, "give another --out"):
+        write_atomically(path, lambda file: file.write(program.model_proto.SerializeToString()))
     return path
 
 

@@ -1,5 +1,6 @@
 """A trained net's answers on files that have no label."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -40,25 +41,43 @@ class Prediction:
         return asdict(self)
 
 
+def predict_files(trained: Trained, files: Sequence[Path]) -> tuple[list[Prediction], list[str]]:
+    """The classes of all files that can be read, and a line for each of the others.
+
+    Raises:
+        UserError: for a run that was trained on no files.
+    """
+    predictions: list[Prediction] = []
+    mistakes: list[str] = []
+    for file in files:
+        try:
+            predictions += predict_file(trained, file)
+        except Unreadable as error:
+            mistakes.append(f"{file} {error}: expected {_expected(trained.cell.data)}")
+    return predictions, mistakes
+
+
 def predict_file(trained: Trained, file: Path) -> list[Prediction]:
     """The classes of a file: window by window for a recording longer than the net's input.
 
     Windows follow each other without overlap; the last one is padded with zeros.
 
     Raises:
-        UserError: for a file that cannot be read.
+        Unreadable: saying why.
+        UserError: for a run that was trained on no files.
     """
     config = trained.cell.data
-    try:
-        clips = _windows(config, file)
-    except Unreadable as error:
-        raise UserError(f"{file} {error}: expected a sound or an image") from None
+    clips = _windows(config, file)
     logits = logits_of(trained.net, trained.front, clips, np.arange(len(clips)))
     probabilities = softmax(logits.astype(np.float64), axis=1)
     seconds = config.seconds if isinstance(config, SoundConfig) else None
     return [
         _prediction(trained.classes, file, seconds, i, row) for i, row in enumerate(probabilities)
     ]
+
+
+def _expected(config: DataConfig) -> str:
+    return "a sound" if isinstance(config, SoundConfig) else "an image"
 
 
 def _prediction(

@@ -15,11 +15,28 @@ SECTIONS = ("data", "model", "train", "grid")
 
 
 class RecipeLoader(yaml.SafeLoader):
-    """YAML as people mean it: yes, no, on and off are words, as in the data; 1e-3 is a number."""
+    """YAML as people mean it.
 
+    yes, no, on and off are words, as in the data; 1e-3 is a number; a date is text, as it can be a
+    folder's name. A key that stands twice in one place is refused.
+    """
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node: yaml.MappingNode = super().compose_mapping_node(anchor)
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                problem = f"the key {key.value} stands there twice: keep one of them"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
+            if isinstance(key, yaml.ScalarNode):
+                seen.add(key.value)
+        return node
+
+
+_LEFT_OUT = ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp")
 
 RecipeLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in _LEFT_OUT]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 RecipeLoader.add_implicit_resolver(
@@ -59,21 +76,35 @@ def read_cell(path: Path | str, assignments: Sequence[str] = ()) -> Cell:
 
 def _read_yaml(path: Path) -> dict[str, dict[str, Any]]:
     try:
-        recipe = yaml.load(path.read_text(), RecipeLoader)
+        recipe = yaml.load(path.read_text(encoding="utf-8"), RecipeLoader)
     except FileNotFoundError:
         raise UserError(f"{path}: no such recipe; recipes/ has one for each experiment") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read: {error}") from None
-    except yaml.YAMLError as error:
-        where = " ".join(str(error).split())
-        raise UserError(f"{path} is not YAML: {where}") from None
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be read ({error.strerror}): expected a recipe, a YAML file"
+        ) from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path} is no text in UTF-8: expected a recipe, a YAML file") from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise UserError(f"{path} is not YAML: {_problem(error)}") from None
     if not isinstance(recipe, dict):
-        raise UserError(f"{path}: expected the sections {', '.join(SECTIONS)}, got {recipe!r:.40}")
+        raise UserError(f"{path}: expected the sections {', '.join(SECTIONS)}, got {_came(recipe)}")
     for section, values in recipe.items():
         _check_section(str(section))
         if not isinstance(values, dict):
-            raise UserError(f"{path}: {section}: expected keys and values, got {values!r:.40}")
+            raise UserError(f"{path}: {section}: expected keys and values, got {_came(values)}")
     return recipe
+
+
+def _problem(error: Exception) -> str:
+    """What is wrong with YAML, and in which line."""
+    mark = getattr(error, "problem_mark", None)
+    problem = " ".join(str(getattr(error, "problem", None) or error).split())
+    return f"line {mark.line + 1}: {problem}" if mark else problem
+
+
+def _came(value: Any) -> str:
+    return "nothing" if value is None else f"{value!r:.40}"
 
 
 def _check_section(section: str) -> None:
@@ -95,8 +126,11 @@ def assign(recipe: dict[str, dict[str, Any]], assignment: str) -> None:
     path, text = _split_assignment(assignment)
     try:
         value = yaml.load(text, RecipeLoader)
-    except yaml.YAMLError:
-        raise UserError(f"{assignment}: expected a YAML value after =, got {text!r}") from None
+    except (yaml.YAMLError, ValueError) as error:
+        problem = _problem(error).removeprefix("line 1: ")
+        raise UserError(
+            f"{assignment}: expected a YAML value after =, got {text!r} ({problem})"
+        ) from None
     group: dict[str, Any] = recipe
     for part in path[:-1]:
         below = group.get(part)
@@ -106,11 +140,13 @@ def assign(recipe: dict[str, dict[str, Any]], assignment: str) -> None:
 
 
 def _refuse_grid_assignment(assignment: str) -> None:
-    _, text = _split_assignment(assignment)
+    key, _, text = assignment.partition("=")
+    _split_assignment(assignment)
     if has_top_level_comma(text):
         raise UserError(
-            f"{assignment} is a grid (a comma outside brackets) and train takes one cell: "
-            "use convscope sweep, or brackets for a list"
+            f"{assignment} is a grid (a comma outside brackets) and train takes one cell: use "
+            "convscope sweep, brackets for a list, or quotes for text with a comma, "
+            f"{key}='\"{text}\"'"
         )
 
 

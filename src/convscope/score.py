@@ -5,12 +5,13 @@ from typing import Literal
 
 import numpy as np
 
-from convscope.data.config import DATA_KINDS, DataConfig
+from convscope.data.config import DataConfig
 from convscope.data.dataset import Dataset
 from convscope.errors import UserError
 from convscope.recipe import assign
 from convscope.scores.metrics import Scores, confusion_matrix, scores
 from convscope.settings import validated
+from convscope.training.cell import data_kind
 from convscope.training.checkpoint import Trained
 from convscope.training.engine import logits_of
 from convscope.types import SPLITS, Split
@@ -20,27 +21,33 @@ def other_data(trained: Trained, assignments: Sequence[str]) -> DataConfig:
     """The run's own data settings with `data.key=value` laid over them, and the run's classes.
 
     Raises:
-        UserError: where the clips would not have the shape that the net was trained on.
+        UserError: for a key that has no effect on a score, or where the clips would not have the
+            shape that the net was trained on.
     """
-    recipe = {"data": dict(trained.cell.config["data"])}
+    own = trained.cell.config["data"]
+    recipe = {"data": dict(own)}
     for assignment in assignments:
+        _refuse_without_effect(assignment.partition("=")[0])
         assign(recipe, assignment)
     values = recipe["data"]
-    kind = DATA_KINDS.get(values["kind"])
-    if kind is None:
-        raise UserError(
-            f"data.kind: expected one of {', '.join(DATA_KINDS)}, got {values['kind']!r}"
-        )
-    if kind is not type(trained.cell.data):
-        values = {key: value for key, value in values.items() if key in kind.model_fields}
-    names = "words" if "words" in kind.model_fields else "classes"
-    config = validated(kind, {**values, names: trained.classes}, "data")
+    kind = data_kind(values)
+    dropped = own.keys() - kind.model_fields.keys()  # what another kind of data does not know
+    values = {key: value for key, value in values.items() if key not in dropped}
+    config = validated(kind, {**values, kind.names_key: trained.classes}, "data")
     if config.shape != trained.cell.data.shape:
         raise UserError(
             f"the net was trained on clips of shape {trained.cell.data.shape}, and these would "
             f"have {config.shape}: keep the data.* keys that decide the shape"
         )
     return config
+
+
+def _refuse_without_effect(key: str) -> None:
+    if key.startswith(("model.", "train.", "grid.")) or key in ("data.words", "data.classes"):
+        raise UserError(
+            f"{key} has no effect on a score: net, training and classes are the run's own; "
+            "leave it out, and give data.folder and other keys of data"
+        )
 
 
 def score_on(trained: Trained, data: Dataset, split: Split | Literal["all"]) -> Scores:

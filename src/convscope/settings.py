@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
 
 from convscope.errors import UserError
@@ -17,6 +17,17 @@ class Settings(BaseModel):
 
     not_in_name: ClassVar[frozenset[str]] = frozenset()
     """Fields that say where or how, not what: they do not decide the result of a training."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _number_is_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse true and "5" for a number, as which pydantic would take them."""
+        annotation = cls.model_fields[str(info.field_name)].annotation
+        kinds = {annotation, *get_args(annotation)}
+        if isinstance(value, bool | str) and kinds & {int, float} and type(value) not in kinds:
+            wanted = "number" if float in kinds else "integer"
+            raise ValueError(f"expected {wanted}, got {value!r:.80}")
+        return value
 
     def identity(self) -> dict[str, Any]:
         """The settings that decide a result, as plain data: what a cell's name is made from."""
@@ -35,28 +46,49 @@ SettingsT = TypeVar("SettingsT", bound=Settings)
 
 
 def validated(kind: type[SettingsT], values: Mapping[str, Any], where: str) -> SettingsT:
-    """`kind` made from `values`; a UserError names the key `where.…`, what came and what to do."""
+    """`kind` made from `values`; a UserError names the key `where.…`, what came and what to do.
+
+    Of several mistakes the first is told, and how many more there are.
+    """
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        raise UserError("; ".join(_explain(kind, e, where) for e in error.errors())) from None
+        first, *others = error.errors()
+        more = f" (and {len(others)} more)" if others else ""
+        raise UserError(_explain(kind, first, where) + more) from None
 
 
 def _explain(kind: type[Settings], error: ErrorDetails, where: str) -> str:
     path = [str(part) for part in error["loc"]]
     key = ".".join([where, *path])
-    if error["type"] == "extra_forbidden":
-        return f"{key} is not a known key{suggest(path[-1], _known_keys(kind, path[:-1]))}"
-    if error["type"] == "missing":
-        return f"{key} is missing: give it in the recipe or as {key}=VALUE"
-    if error["type"] == "value_error":
-        return f"{key}: {error['ctx']['error']}" if path else f"{where}: {error['ctx']['error']}"
-    message = error["msg"].removeprefix("Input should be ").removeprefix("a valid ")
-    hint = ""
-    if error["type"] == "literal_error" and isinstance(error["input"], str):
-        hint = suggest(error["input"], error["ctx"]["expected"].replace("'", "").split(", "))
-        hint = hint.split(";")[0]
-    return f"{key}: expected {message}, got {error['input']!r}{hint}"
+    match error["type"]:
+        case "extra_forbidden" | "invalid_key":
+            return f"{key} is not a known key{suggest(path[-1], _known_keys(kind, path[:-1]))}"
+        case "missing":
+            return f"{key} is missing: give it in the recipe or as {key}=VALUE"
+        case "value_error":
+            message = str(error["ctx"]["error"])
+            return message if message.startswith(f"{where}.") else f"{key}: {message}"
+    return f"{key}: expected {_expected(error)}, got {error['input']!r:.80}{_remedy(key, error)}"
+
+
+def _expected(error: ErrorDetails) -> str:
+    """What pydantic wants, without words of its own such as dictionary or instance."""
+    if error["type"] in ("model_type", "model_attributes_type", "dict_type"):
+        return "keys and values"
+    wanted = error["msg"].removeprefix("Input should be ").removeprefix("a valid ")
+    is_type = error["type"].endswith(("_parsing", "_from_float"))  # these go on about the input
+    return wanted.split(",")[0] if is_type else wanted
+
+
+def _remedy(key: str, error: ErrorDetails) -> str:
+    value = error["input"]
+    if error["type"] == "string_type" and isinstance(value, bool | int | float):
+        return f": quote it, {key}='\"{value}\"'"
+    if error["type"] == "literal_error" and isinstance(value, str):
+        known = error["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
+        return suggest(value, known).split(";")[0]
+    return ""
 
 
 def _known_keys(kind: type[Settings], path: list[str]) -> list[str]:

@@ -1,5 +1,7 @@
 """What reads a finished run: board, errors, score, predict, export."""
 
+import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ import pytest
 import soundfile
 import torch
 
-from convscope.run import Run
+from convscope.run import PREDICTIONS, Run
 from convscope.training.checkpoint import load_trained
 
 Convscope = Callable[..., Any]
@@ -54,6 +56,35 @@ def test_errors_makes_a_page(convscope: Convscope, trained: Path, tmp_path: Path
     assert page.read_text().startswith("<!")
 
 
+def test_errors_says_where_each_clip_lies(
+    convscope: Convscope, trained: Path, recordings: Path, tmp_path: Path
+) -> None:
+    run = _all_wrong(trained, tmp_path / "run")
+    wrong = convscope("errors", run, "--json").json
+    assert wrong
+    for clip in wrong:
+        assert clip["file"] == str(recordings / clip["id"])
+        assert Path(clip["file"]).is_file()
+
+
+def test_a_page_that_cannot_be_made_leaves_standard_output_empty(
+    convscope: Convscope, trained: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    answer = convscope("errors", trained, "--json", "--out", tmp_path / "file" / "page")
+    assert (answer.code, answer.out) == (2, "")
+    assert "page" in answer.err
+
+
+def _all_wrong(trained: Path, folder: Path) -> Path:
+    """A copy of the run in which every test clip got the wrong label."""
+    shutil.copytree(trained, folder)
+    with np.load(folder / PREDICTIONS) as stored:
+        np.savez(folder / PREDICTIONS, **{**stored, "labels": 1 - stored["logits"].argmax(axis=1)})
+    Run(folder).finish()
+    return folder
+
+
 def test_predict_goes_through_a_long_recording_window_by_window(
     convscope: Convscope, trained: Path, tmp_path: Path
 ) -> None:
@@ -73,6 +104,60 @@ def test_predict_names_a_file_it_cannot_read(
     answer = convscope("predict", trained, tmp_path / "no.wav")
     assert answer.code == 2
     assert "no.wav" in answer.err
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_predict_answers_for_the_good_files_among_bad_ones(
+    convscope: Convscope, trained: Path, tmp_path: Path, recordings: Path, more: list[str]
+) -> None:
+    good = sorted(recordings.glob("*/*.wav"))[:2]
+    (tmp_path / "no.wav").write_text("no sound")
+    files = good[0], tmp_path / "no.wav", good[1], tmp_path / "none.wav"
+    answer = convscope("predict", trained, *files, *more)
+    assert answer.code == 2
+    assert all(file.name in answer.out for file in good)
+    first, second = answer.err.splitlines()
+    assert first.startswith(f"convscope: {tmp_path}/no.wav is no readable sound (")
+    assert first.endswith("): expected a sound")
+    assert second.startswith(f"convscope: {tmp_path}/none.wav cannot be read (No such file")
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("train.epochs=3", "train.epochs has no effect on a score: net, training and classes are"),
+        ("model.dropout=0", "model.dropout has no effect on a score"),
+        ("data.words=[a, b]", "data.words has no effect on a score"),
+        ("data.classes=[a, b]", "data.classes has no effect on a score"),
+        ("data.kind=[a]", "data.kind: expected one of words"),
+        ("data.kind=sounds data.image_size=3", "data.image_size is not a known key"),
+        ("epochs=3", "expected key=value"),
+    ],
+)
+def test_score_refuses_what_would_do_nothing(
+    convscope: Convscope, trained: Path, assignment: str, message: str
+) -> None:
+    answer = convscope("score", trained, *assignment.split())
+    assert answer.code == 2
+    assert message in answer.err
+
+
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [
+        ("file/net.onnx", r"file cannot be written \(.*: .*, or give another --out"),
+        ("folder", "--out: .*folder is a folder: give a file's name"),
+    ],
+)
+def test_an_export_that_cannot_be_written_is_refused(
+    convscope: Convscope, trained: Path, tmp_path: Path, out: str, message: str
+) -> None:
+    pytest.importorskip("onnxscript", reason="needs the extra export")
+    (tmp_path / "file").write_text("in the way")
+    (tmp_path / "folder").mkdir()
+    answer = convscope("export", trained, "--out", tmp_path / out)
+    assert (answer.code, answer.out) == (2, "")
+    assert re.search(message, answer.err), answer.err
 
 
 def test_an_exported_net_equals_the_torch_net(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from convscope.run import Run
 
@@ -37,6 +38,7 @@ def test_train_prints_the_run_folder_last_and_progress_apart(
     answer = convscope("train", recipe, f"data.folder={recordings}", "--out", trained.parent)
     assert answer.out.splitlines()[-1] == str(trained)
     assert answer.out.startswith("test accuracy")
+    assert "training" not in answer.err  # nothing was trained: no bar
 
 
 def test_describe_needs_no_data(convscope: Convscope, recipe: Path) -> None:
@@ -47,6 +49,22 @@ def test_describe_needs_no_data(convscope: Convscope, recipe: Path) -> None:
     assert "conv1" in convscope("describe", recipe).out
 
 
+def test_a_wrong_net_is_told_before_the_folder_is_listed(
+    convscope: Convscope, recipe: Path
+) -> None:
+    wrong = "data.words=all", "data.folder=/nowhere", "model.conv_layers=40"
+    assert "model.conv_layers=40: pool6 " in convscope("describe", recipe, *wrong).err
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="the device is there")
+def test_a_missing_device_is_told_before_the_data_are_read(
+    convscope: Convscope, recipe: Path
+) -> None:
+    answer = convscope("train", recipe, "data.folder=/nowhere", "train.device=cuda")
+    assert answer.err.startswith("convscope: train.device=cuda: torch finds no cuda device here")
+    assert len(answer.err.splitlines()) == 1
+
+
 def test_a_net_of_ones_own_trains_like_the_rest(
     convscope: Convscope, recipe: Path, recordings: Path, tmp_path: Path
 ) -> None:
@@ -54,6 +72,7 @@ def test_a_net_of_ones_own_trains_like_the_rest(
     own.write_text(recipe.read_text().replace("model: {", "model: {family: NET} #"))
     (tmp_path / "net.py").write_text(
         "from torch import nn\n"
+        "print('I am imported')\n"
         "def make_net(shape, n_classes):\n"
         "    return nn.Sequential(nn.Conv1d(shape[0], 4, 9, 4), nn.ReLU(),\n"
         "                         nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(4, n_classes))\n"
@@ -62,6 +81,8 @@ def test_a_net_of_ones_own_trains_like_the_rest(
     arguments = (own, f"data.folder={recordings}", family, "--out", tmp_path / "runs", "--json")
     answer = convscope("train", *arguments)
     assert answer.code == 0, answer.err
+    assert len(answer.out.splitlines()) == 1
+    assert "I am imported" in answer.err
     assert answer.json["params"] == 4 * 9 + 4 + 4 * 2 + 2
     assert convscope("train", *arguments).json["run"] == answer.json["run"]
 
@@ -103,8 +124,9 @@ def _heed_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def test_ctrl_c_keeps_the_last_epoch_and_the_same_command_goes_on(
-    convscope: Convscope, recipe: Path, recordings: Path, tmp_path: Path
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_keeps_the_last_epoch_and_the_same_command_goes_on(
+    recipe: Path, recordings: Path, tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
     arguments = [
         "train", str(recipe), f"data.folder={recordings}", "train.epochs=500", "train.patience=0",
@@ -120,11 +142,11 @@ def test_ctrl_c_keeps_the_last_epoch_and_the_same_command_goes_on(
     assert process.stderr is not None
     for line in process.stderr:
         if line.startswith("epoch   3 "):
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
             break
     with process.stderr:
         rest = process.stderr.read()
-    assert process.wait() == 130
+    assert process.wait() == code
     assert "interrupted; the same command goes on from here" in rest
     [folder] = tmp_path.iterdir()
     done = len(Run(folder).epochs)

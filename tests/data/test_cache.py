@@ -294,7 +294,7 @@ def test_too_little_disk_is_known_in_advance(
     folder: Path, numbers: Numbers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _: DiskUsage(100, 1, 99))
-    message = r"cache/data-\w+: the decoded clips need 120 bytes, but only 99 are.*CONVSCOPE_CACHE"
+    message = r"cache/data-\w+: the decoded clips need 120 more bytes, but only 99.*CONVSCOPE_CACHE"
     with pytest.raises(UserError, match=message):
         decode_files(listed(folder), folder, numbers.decoder)
     assert numbers.asked == []
@@ -325,7 +325,9 @@ def test_a_disk_that_becomes_full_is_named(
 
 def test_a_cache_that_cannot_be_made_is_named(folder: Path, numbers: Numbers, cache: Path) -> None:
     cache.write_text("a file stands in the way")
-    with pytest.raises(UserError, match=r"cache/data-\w+: decoded clips cannot be kept there"):
+    with pytest.raises(
+        UserError, match=r"cache/data-\w+ cannot be written \(Not a dir.*CONVSCOPE_CACHE"
+    ):
         decode_files(listed(folder), folder, numbers.decoder)
 
 

@@ -1,16 +1,22 @@
 """What is in a folder, and what is wrong with it, by name."""
 
+import errno
+import gzip
 import json
+import os
 import shutil
-from collections.abc import Callable
+import struct
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from convscope.data.check import Duplicates, check_folder
+from convscope.data.dataset import BadFile
 from convscope.errors import UserError
 
 Make = Callable[..., Path]
@@ -101,6 +107,78 @@ def test_the_report_is_plain_data_and_the_same_for_any_number_of_workers(words: 
     }
     assert one == check_folder(words, 2)
     assert steps[-1] == (60, 60)
+
+
+def test_a_folder_that_cannot_be_opened_is_named_and_the_others_are_read(
+    words: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close(monkeypatch, words / "bed")
+    report = check_folder(words)
+    assert report.unreadable == (BadFile("bed", "cannot be read (Permission denied)"),)
+    assert (report.layout, report.n_files, list(report.counts)) == ("words", 30, ["cat"])
+
+
+def test_a_folder_of_which_nothing_can_be_opened_is_an_error(
+    words: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close(monkeypatch, words)
+    with pytest.raises(
+        UserError, match=r"words cannot be read \(Permission denied\): expected a f"
+    ):
+        check_folder(words)
+
+
+def close(monkeypatch: pytest.MonkeyPatch, closed: Path) -> None:
+    """As for a user without permission; the tests may run as root, who always has it."""
+    scandir = os.scandir
+
+    def scan(folder: Path) -> "Iterator[os.DirEntry[str]]":
+        if folder == closed:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return scandir(folder)
+
+    monkeypatch.setattr("os.scandir", scan)
+
+
+def write_idx(path: Path, array: NDArray[np.uint8]) -> None:
+    header = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
+    path.write_bytes(gzip.compress(header + array.tobytes()))
+
+
+@pytest.fixture
+def mnist(tmp_path: Path) -> Path:
+    for part, n in (("train", 30), ("t10k", 10)):
+        write_idx(tmp_path / f"{part}-images-idx3-ubyte.gz", np.zeros((n, 28, 28), np.uint8))
+        write_idx(tmp_path / f"{part}-labels-idx1-ubyte.gz", (np.arange(n) % 10).astype(np.uint8))
+    return tmp_path
+
+
+def test_mnist_is_counted_by_digit_and_split(mnist: Path) -> None:
+    report = check_folder(mnist)
+    assert (report.layout, report.n_files, report.unreadable) == ("mnist", 4, ())
+    assert report.counts == {
+        digit: {"train": 2, "validation": 1, "test": 1} for digit in "0123456789"
+    }
+
+
+def test_files_of_mnist_that_are_broken_or_missing_are_named(mnist: Path) -> None:
+    labels = mnist / "train-labels-idx1-ubyte.gz"
+    labels.write_bytes(labels.read_bytes()[:-9])
+    (mnist / "t10k-images-idx3-ubyte.gz").unlink()
+    report = check_folder(mnist)
+    assert report.n_files == 3
+    broken, missing = report.unreadable
+    assert broken.path == "train-labels-idx1-ubyte.gz"
+    assert broken.reason.startswith("cannot be read (")
+    assert missing == BadFile("t10k-images-idx3-ubyte", "is missing")
+    assert sum(sum(counts.values()) for counts in report.counts.values()) == 0
+
+
+def test_labels_of_mnist_that_are_too_few_are_named(mnist: Path) -> None:
+    write_idx(mnist / "t10k-labels-idx1-ubyte.gz", np.zeros(9, np.uint8))
+    report = check_folder(mnist)
+    assert report.unreadable == (BadFile("t10k-labels-idx1-ubyte", "has 9 labels for 10 images"),)
+    assert report.counts["0"] == {"train": 2, "validation": 1, "test": 0}
 
 
 def test_a_folder_without_sounds_or_images_is_refused(tmp_path: Path) -> None:

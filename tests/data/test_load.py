@@ -195,6 +195,49 @@ def test_what_cannot_be_trained_is_refused(
     assert len(load_dataset(config, for_training=False).clips) == len(names)
 
 
+def test_without_test_clips_nothing_is_trained(
+    tmp_path: Path, cache: Path, write_sound: Make
+) -> None:
+    rows = [("train", 3), ("val", 2), ("test", 2)]
+    names = [
+        (f"{part}/{label}/{i}.wav", label, part)
+        for part, n in rows
+        for i in range(n)
+        for label in "ab"
+    ]
+    for name, _, part in names:
+        write_sound(tmp_path / name, np.ones(100, np.int16))
+        if part == "test":
+            (tmp_path / name).write_bytes(b"")
+    (tmp_path / "manifest.csv").write_text(
+        "path,label,split\n" + "".join(f"{','.join(row)}\n" for row in names)
+    )
+    config = ManifestConfig(folder=str(tmp_path), seconds=0.01, max_bad_share=1)
+    message = r"data\.folder: no test clips in .*, 6 to train and 4 to validate: expected some, to"
+    with pytest.raises(UserError, match=message):
+        load_dataset(config)
+    assert len(load_dataset(config, for_training=False).clips) == 10
+
+
+def test_without_test_clips_of_the_full_length_that_shall_count_nothing_is_trained(
+    tmp_path: Path, cache: Path, write_sound: Make
+) -> None:
+    names = (*BOTH, "val/a/1", "test/b/1", "test/a/1")
+    config = split_folder(tmp_path / "sounds", write_sound, *names)
+    full = config.model_copy(update={"only_full_second": True})
+    write_sound(tmp_path / "sounds" / "test/a/1.wav", np.ones(160, np.int16))
+    assert load_dataset(full).n_classes == 2
+    write_sound(tmp_path / "sounds" / "test/a/1.wav", np.ones(159, np.int16))
+    message = (
+        r"^data\.only_full_second=true: none of the 2 test clips in .* has exactly the "
+        r"data\.seconds=0\.01 asked for: .* set data\.only_full_second=false$"
+    )
+    with pytest.raises(UserError, match=message):
+        load_dataset(full)
+    assert load_dataset(config).n_classes == 2
+    assert len(load_dataset(full, for_training=False).clips) == 7
+
+
 def test_a_class_may_lack_validation_or_test_clips(
     tmp_path: Path, cache: Path, write_sound: Make
 ) -> None:

@@ -120,7 +120,7 @@ def damage(path: Path, kind: str) -> None:
     [
         (IMAGES, "missing", rf"expected {IMAGES} or {IMAGES}.gz in .*, found neither: name the"),
         (IMAGES, "empty", r"expected a header of 16 bytes, got 0 bytes in all"),
-        (IMAGES, "magic", r"expected the magic number 2051, got 2055: it is damaged"),
+        (IMAGES, "magic", r"expected the magic number 2051, got 2055\): get the file again"),
         (LABELS, "magic", r"expected the magic number 2049, got 2055"),
         (IMAGES, "truncated", r"expected 23520 bytes for 30 rows, got 23519"),
         (LABELS, "longer", r"expected 30 bytes for 30 rows, got 31"),

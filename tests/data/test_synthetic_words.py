@@ -1,6 +1,7 @@
 """Words spoken by espeak-ng: the set's layout, its promises, and what happens when it fails."""
 
 import collections
+import errno
 import json
 import re
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
+from convscope.data import synthetic_words
 from convscope.data.espeak import ACCENTS, MEN, WOMEN
 from convscope.data.speakers import draw_speaker
 from convscope.data.splits import official_split
@@ -215,9 +217,61 @@ def test_a_failing_worker_is_an_error_and_leaves_nothing_half_done(tmp_path: Pat
         if n_done == 1:
             (folder / "tree").rename(tmp_path / "tree")
 
-    with pytest.raises(RuntimeError, match=r"No such file .* 'tree|tree/"):
+    with pytest.raises(UserError, match=r"words cannot be written \(No such file or directory\)"):
         make_words(folder, 400, seed=0, workers=1, progress=sabotage)
-    assert not list(folder.glob("*.part"))
+    assert not list(folder.glob(".*.part"))
+
+
+DISK_FILLS = """
+import os
+replace, left = os.replace, [3]
+
+def full(source, target):
+    left[0] -= 1
+    if left[0] < 0:
+        raise OSError(28, "No space left on device")
+    replace(source, target)
+
+os.replace = full
+"""
+
+
+def test_on_a_full_disk_whole_clips_stay_and_a_later_call_goes_on(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(synthetic_words, "_WORKER", f"{DISK_FILLS}\n{synthetic_words._WORKER}")
+        with pytest.raises(UserError, match=r": the disk became full: make room .* name another"):
+            make_words(tmp_path, 16, seed=0, workers=1)
+    assert len(contents(tmp_path)) == 3, "three whole clips, and no part of a fourth"
+    make_words(tmp_path, 16, seed=0, workers=1)
+    assert len(contents(tmp_path)) == 16
+    assert contents(tmp_path).items() <= contents(made).items()
+
+
+def test_a_folder_that_cannot_be_written_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"file/words cannot be written \(Not a directory\): make"):
+        make_words(tmp_path / "file" / "words", 16, seed=0)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(UserError, match=r"cannot be written \(Permission denied\): make it a fold"):
+        make_words(tmp_path / "words", 16, seed=0)
+
+
+def test_a_worker_that_fails_otherwise_is_no_fault_of_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = "import convscope.data.espeak as e; e._load = None\n"
+    worker = synthetic_words._WORKER.replace("from convscope", f"exec({code!r}); from convscope")
+    monkeypatch.setattr(synthetic_words, "_WORKER", worker)
+    with pytest.raises(RuntimeError, match="'NoneType' object is not callable"):
+        make_words(tmp_path, 16, seed=0, workers=1)
 
 
 def test_an_interrupt_ends_the_workers(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import csv
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +146,20 @@ def test_the_residual_preset_stays_under_100_000_parameters() -> None:
     expected = 32_000 + 80 + 12_800 + 128 + 4 * 2 * (576 + 128 + 4096 + 128) + 1040
     rows = describe(conv_net(family="residual"), (1, 16_000), 16)
     assert n_params(rows) == expected == 85_472
+
+
+def test_a_network_that_no_machine_holds_is_refused_by_its_keys_and_its_largest_layer() -> None:
+    # conv i of 16 has 4096 · 2^(i // 4) channels; flatten leaves 16,384 channels at two positions
+    channels = [1] + [4096 << i // 4 for i in range(9)]
+    n_params = sum(5 * a * b + b for a, b in pairwise(channels))
+    n_params += channels[-1] * 2 * 16 + 16
+    words = (
+        r"^model\.base_channels=4096, model\.conv_layers=9, model\.kernel=5, model\.fc_hidden=0: "
+        rf"expected a network of at most 4 GiB of parameters, got {4 * n_params / 2**30:.1f} GiB, "
+        r"2\.5 of them in conv9: make one of these keys less$"
+    )
+    with pytest.raises(UserError, match=words):
+        plan(conv_net(family="custom", conv_layers=9, base_channels=4096), (1, 16_000), 16)
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def test_a_spec_is_frozen() -> None:
         ({}, r"^model\.family is missing: give it in the recipe or as model\.family=VALUE$"),
         ({"family": "custm"}, r"^model\.family: expected a family, got 'custm'.*'custom'.*long_fi"),
         ({"family": "wavenet"}, r"known: baseline1d, .*mnist.*; or FILE\.py:make_net for a net"),
-        ({"family": 5}, r"^model\.family: expected string, got 5$"),
+        ({"family": 5}, r"^model\.family: expected string, got 5: quote it, model"),
         ({"family": ["custom"]}, r"^model\.family: expected string, got \['custom'\]$"),
         ({"family": "custom", "kernal": 5}, r"^model\.kernal is not a known key.*'kernel'"),
         ({"family": "custom", "kernel": 0}, r"^model\.kernel: expected greater than or equal to 1"),

@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import pytest
 import torch
@@ -115,17 +116,22 @@ def test_what_a_forward_does_itself_and_shared_weights_are_counted_once(tmp_path
 
 def test_a_module_that_is_its_own_only_leaf_is_described(tmp_path: Path) -> None:
     code = """
+        import torch
         from torch import nn
 
         class Mean(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.scale = nn.Parameter(torch.ones(()))
+
             def forward(self, x):
-                return x.mean(-1).expand(-1, 2)
+                return self.scale * x.mean(-1).expand(-1, 2)
 
         def make_net(input_shape, n_classes):
             return Mean()
     """
     (row,) = describe(spec_of(tmp_path, code), (1, 10), 2)
-    assert (row.kind, row.shape, row.params, row.flops) == ("Mean", (2,), 0, 0)
+    assert (row.kind, row.shape, row.params, row.flops) == ("Mean", (2,), 1, 0)
 
 
 @pytest.mark.parametrize(
@@ -147,11 +153,11 @@ def test_a_module_that_is_its_own_only_leaf_is_described(tmp_path: Path) -> None
         ),
         (
             "from torch import nn\ndef make_net(a, b): return nn.Flatten()",
-            r"expected logits of shape \(2, 3\) for two clips, got \(2, 50\)$",
+            r"expected logits of shape \(2, 3\) for a batch of 2, got \(2, 50\): return one row",
         ),
         (
             "from torch import nn\ndef make_net(a, b): return nn.RNN(50, 3)",
-            r"expected logits of shape \(2, 3\) for two clips, got tuple$",
+            r"expected logits of shape \(2, 3\) for a batch of 2, got tuple: ",
         ),
     ],
 )
@@ -161,6 +167,96 @@ def test_a_users_mistake_is_told_in_one_line(tmp_path: Path, code: str, words: s
         build(spec, (1, 50), 3)
     assert str(caught.value).startswith(f"model.family={tmp_path / 'mine.py'}:make_net: ")
     assert "\n" not in str(caught.value)
+
+
+HEAD = """
+    import torch
+    from torch import nn
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.read_out = nn.Linear(50, 3)
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (
+            "def forward(self, x): return 1 / 0 if self.training else self.read_out(x[:, 0])",
+            r"a batch of shape \(3, 1, 50\) failed in training mode with ZeroDivisionError: ",
+        ),
+        (
+            "def forward(self, x): return self.read_out(x[:2, 0])",
+            r"expected logits of shape \(3, 3\) for a batch of 3, got \(2, 3\): return one row",
+        ),
+        (
+            "def forward(self, x): return self.read_out(x[:, 0]).detach()",
+            r"the gradient of a batch of shape \(3, 1, 50\) failed with RuntimeError: element 0",
+        ),
+        (
+            "def forward(self, x): self.requires_grad_(False); return self.read_out(x[:, 0])",
+            r"expected parameters to train, got 2 with requires_grad=False: give it an nn\.Par",
+        ),
+        (
+            "forward = lambda self, x: x[:, 0, :3]; __init__ = nn.Module.__init__",
+            r"expected parameters to train, got none: give it an nn\.Parameter, or a layer that",
+        ),
+        (
+            "def forward(self, x): return self.read_out(x[:, 0])\n"
+            "        def get_extra_state(self): return {'steps': 3}",
+            r"expected a state_dict of tensors, .* got a dict under '_extra_state': register it",
+        ),
+    ],
+)
+def test_what_could_not_be_trained_is_told_in_one_line_before_training(
+    tmp_path: Path, body: str, words: str
+) -> None:
+    code = f"{HEAD}        {body}\n\n    def make_net(input_shape, n_classes): return Net()\n"
+    with pytest.raises(UserError, match=words) as caught:
+        build(spec_of(tmp_path, code), (1, 50), 3)
+    assert str(caught.value).startswith(f"model.family={tmp_path / 'mine.py'}:make_net: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_trying_to_train_leaves_no_gradients_and_no_random_numbers_drawn(tmp_path: Path) -> None:
+    names: dict[str, Any] = {}
+    exec(dedent(GOOD), names)
+    spec = spec_of(tmp_path, GOOD)
+    torch.manual_seed(4)
+    net = build(spec, (1, 50), 3)
+    state = torch.get_rng_state()
+    torch.manual_seed(4)
+    made = names["make_net"]((1, 50), 3)
+    assert torch.equal(state, torch.get_rng_state()), "as if the function alone had been called"
+    for name, value in made.state_dict().items():
+        assert torch.equal(value, net.state_dict()[name]), name
+    assert all(parameter.grad is None for parameter in net.parameters())
+
+
+def test_a_net_for_which_one_clip_is_too_few_is_told_in_one_line(tmp_path: Path) -> None:
+    code = """
+        from torch import nn
+
+        class Net(nn.Linear):
+            def forward(self, x):
+                return super().forward(x.squeeze())
+
+        def make_net(input_shape, n_classes):
+            return Net(50, n_classes)
+    """
+    with pytest.raises(UserError, match=r"shape \(1, 3\) for a batch of 1, got \(3,\)"):
+        describe(spec_of(tmp_path, code), (1, 50), 3)
+
+
+def test_what_a_users_file_prints_does_not_reach_standard_output(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = GOOD.replace("return nn", "print('made'); return nn") + "    print('read')\n"
+    describe(spec_of(tmp_path, code), (1, 50), 3)
+    answer = capsys.readouterr()
+    assert (answer.out, answer.err.split()) == ("", ["read", "made"])
 
 
 def test_a_file_that_changed_or_went_is_not_run(tmp_path: Path) -> None:

@@ -1,38 +1,16 @@
-"""The command `convscope`, and how it ends."""
+"""The command `convscope`."""
 
-import sys
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from convscope import __version__
 from convscope.cli import data, runs, tour, train
-from convscope.errors import RunFailed, UserError
-
-
-class Commands(TyperGroup):
-    """Turns the errors that a user can mend into one line and an exit code."""
-
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            return super().invoke(ctx)
-        except UserError as error:
-            raise _ended(error, 2) from None
-        except RunFailed as error:
-            raise _ended(error, 1) from None
-        except KeyboardInterrupt:
-            raise _ended("interrupted; the same command goes on from here", 130) from None
-
-
-def _ended(message: object, code: int) -> typer.Exit:
-    print(f"convscope: {message}", file=sys.stderr)
-    return typer.Exit(code)
-
+from convscope.cli.commands import Commands, heed_sigterm
 
 app = typer.Typer(
+    name="convscope",
     cls=Commands,
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Train families of small CNNs on sound and images, and see what they learned.",
@@ -45,13 +23,16 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def _options(
-    version: Annotated[
+    context: typer.Context,
+    _version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Its version.")
     ] = False,
 ) -> None:
     """Options of the command itself."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 tour.add_to(app)
@@ -62,4 +43,5 @@ runs.add_to(app)
 
 def main() -> None:
     """Run the command line."""
+    heed_sigterm()
     app()

@@ -7,14 +7,17 @@ from typing import Annotated
 
 import typer
 
+from convscope.cli.commands import Group, resumable
 from convscope.cli.show import Json, print_json, print_table, progress_bar
 
-Folder = Annotated[Path, typer.Argument(help="The folder of the data.", metavar="DIR")]
+Folder = Annotated[
+    Path, typer.Argument(help="The folder of the data.", metavar="DIR", readable=False)
+]
 
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
-    group = typer.Typer(no_args_is_help=True, help="Make, get and check data.")
+    group = typer.Typer(cls=Group, help="Make, get and check data.")
     group.command("make-words")(make_words)
     group.command("get")(get)
     group.command("check")(check)
@@ -30,8 +33,9 @@ def make_words(
     """Synthesise the reports' 16 words with espeak-ng, in the real set's layout and split."""
     from convscope.data.synthetic_words import make_words as synthesise
 
-    with progress_bar("synthesising") as tell:
-        print(synthesise(folder, clips, seed, workers=workers, progress=tell))
+    with resumable(), progress_bar("synthesising") as tell:
+        made = synthesise(folder, clips, seed, workers=workers, progress=tell)
+    print(made)
 
 
 class Source(StrEnum):
@@ -47,8 +51,9 @@ def get(
     """Download a data set, verify and unpack it; the same command again resumes."""
     from convscope.data.speech_commands import get_speech_commands
 
-    with progress_bar(source.value) as tell:
-        print(get_speech_commands(folder, tell))
+    with resumable(), progress_bar(source.value) as tell:
+        unpacked = get_speech_commands(folder, tell)
+    print(unpacked)
 
 
 def check(folder: Folder, json: Json = False) -> None:

@@ -2,13 +2,17 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from convscope.cli.show import Assignments, Json, print_json, print_table
+from convscope.cli.commands import computing
+from convscope.cli.show import Assignments, Json, print_json, print_table, warn
 
-RunFolder = Annotated[Path, typer.Argument(help="A run's folder.", metavar="RUN")]
+if TYPE_CHECKING:
+    from convscope.run import Run
+
+RunFolder = Annotated[Path, typer.Argument(help="A run's folder.", metavar="RUN", readable=False)]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -21,7 +25,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def board(
-    runs: Annotated[list[Path], typer.Argument(help="Run folders, or folders of them.")],
+    runs: Annotated[
+        list[Path], typer.Argument(help="Run folders, or folders of them.", readable=False)
+    ],
     json: Json = False,
 ) -> None:
     """The table of runs: accuracy, parameters, time, and what is on the Pareto front."""
@@ -53,15 +59,26 @@ def errors(
 
     found = Run.existing(run)
     clips = wrong_clips_of(found, actual, predicted)
-    if json:
-        print_json([clip.to_dict() for clip in clips])
-    else:
-        print_table(errors_table(clips))
+    page = None
     if out is not None:
         from convscope.report.errors_page import errors_page
 
         page = errors_page(found, clips, out)
+    if json:
+        print_json([{**clip.to_dict(), "file": _file(found, clip.id)} for clip in clips])
+    else:
+        print_table(errors_table(clips))
+    if page is not None:
         typer.echo(page, err=json)
+
+
+def _file(run: "Run", id: str) -> str | None:
+    """The file of a clip; None for a row of MNIST's arrays."""
+    data = run.config["data"]
+    if data["kind"] == "mnist":
+        return None
+    folder = Path(data["folder"]).expanduser()
+    return str((folder.parent if data["kind"] == "manifest" else folder) / id)
 
 
 class Part(StrEnum):
@@ -84,9 +101,10 @@ def score(
     from convscope.scores.table import class_table
     from convscope.training.checkpoint import load_trained
 
-    trained = load_trained(Run.existing(run))
-    data = load(other_data(trained, assignments or []), for_training=False)
-    result = score_on(trained, data, split.value)
+    with computing():
+        trained = load_trained(Run.existing(run))
+        data = load(other_data(trained, assignments or []), for_training=False)
+        result = score_on(trained, data, split.value)
     if json:
         print_json({"run": str(run), "split": split.value, **result.to_dict()})
         return
@@ -99,20 +117,26 @@ def score(
 
 def predict(
     run: RunFolder,
-    files: Annotated[list[Path], typer.Argument(help="Sounds or images.", metavar="FILE")],
+    files: Annotated[
+        list[Path], typer.Argument(help="Sounds or images.", metavar="FILE", readable=False)
+    ],
     json: Json = False,
 ) -> None:
     """Labels with probabilities; window by window for a longer recording."""
-    from convscope.predict import predict_file, prediction_table
+    from convscope.predict import predict_files, prediction_table
     from convscope.run import Run
     from convscope.training.checkpoint import load_trained
 
-    trained = load_trained(Run.existing(run))
-    predictions = [p for file in files for p in predict_file(trained, file)]
+    with computing():
+        predictions, mistakes = predict_files(load_trained(Run.existing(run)), files)
     if json:
         print_json([prediction.to_dict() for prediction in predictions])
-    else:
+    elif predictions:
         print_table(prediction_table(predictions))
+    for mistake in mistakes:
+        warn(mistake)
+    if mistakes:
+        raise typer.Exit(2)
 
 
 class Format(StrEnum):
@@ -131,4 +155,6 @@ def export(
     from convscope.run import Run
 
     found = Run.existing(run)
-    print(export_onnx(found, out or found.path(f"model.{to.value}")))
+    with computing():
+        path = export_onnx(found, out or found.path(f"model.{to.value}"))
+    print(path)

@@ -12,7 +12,7 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
-Json = Annotated[bool, typer.Option("--json", help="One JSON object, for machines.")]
+Json = Annotated[bool, typer.Option("--json", help="JSON on one line, for machines.")]
 Assignments = Annotated[
     list[str] | None,
     typer.Argument(help="Settings over the recipe's, such as train.epochs=5.", metavar="KEY=VALUE"),
@@ -47,24 +47,10 @@ def log_to_stderr() -> None:
 @contextmanager
 def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
     """A bar on standard error; it yields the function to tell (done, total), which shows it."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+
+    from convscope.cli.bar import Bar
 
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
-    bar = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True))
-    task = bar.add_task(what, total=None)
-
-    def tell(done: int, total: int) -> None:
-        bar.start()
-        bar.update(task, completed=done, total=total)
-
-    try:
-        yield tell
-    finally:
-        bar.stop()
+    with Bar(what, *columns, TimeRemainingColumn()) as bar:
+        yield lambda done, total: bar.tell(completed=done, total=total)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from convscope.cli.commands import resumable
 from convscope.cli.show import Json, log_to_stderr, print_json, print_table
 
 
@@ -26,7 +27,8 @@ def demo(
     from convscope.demo import run_demo
 
     log_to_stderr()
-    run_demo(out, real=real)
+    with resumable():
+        run_demo(out, real=real)
 
 
 def doctor(json: Json = False) -> None:

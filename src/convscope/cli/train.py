@@ -5,14 +5,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from convscope.cli.commands import computing, resumable
 from convscope.cli.show import Assignments, Json, log_to_stderr, print_json, print_table, warn
 
 if TYPE_CHECKING:
     from convscope.data.config import DataConfig
     from convscope.data.dataset import Dataset
     from convscope.run import Run
+    from convscope.training.cell import Cell
 
-Recipe = Annotated[Path, typer.Argument(help="A recipe: a YAML file.", metavar="RECIPE")]
+Recipe = Annotated[
+    Path, typer.Argument(help="A recipe: a YAML file.", metavar="RECIPE", readable=False)
+]
 Out = Annotated[Path, typer.Option("--out", help="The folder that holds the run folders.")]
 
 
@@ -28,9 +32,12 @@ def describe(recipe: Recipe, assignments: Assignments = None, json: Json = False
     from convscope.models.describe import describe as rows_of
     from convscope.models.table import layer_table, layers_as_json
     from convscope.recipe import read_cell
+    from convscope.training.cell import check_network
 
-    cell = read_cell(recipe, assignments or [])
-    rows = rows_of(cell.model, cell.data.shape, len(class_names(cell.data)))
+    with computing():
+        cell = read_cell(recipe, assignments or [])
+        check_network(cell)
+        rows = rows_of(cell.model, cell.data.shape, len(class_names(cell.data)))
     rate_hz = getattr(cell.data, "rate_hz", None)
     if json:
         print_json(layers_as_json(rows, rate_hz))
@@ -45,22 +52,31 @@ def train(
     json: Json = False,
 ) -> None:
     """Train one cell; the same command again goes on where it stopped."""
-    from convscope.cli.watch import TrainingBar
     from convscope.recipe import read_cell
-    from convscope.training.cell import check_network
-    from convscope.training.fit import fit
 
     log_to_stderr()
-    cell = read_cell(recipe, assignments or [])
-    check_network(cell)
-    data = load(cell.data)
-    with TrainingBar(cell.train.epochs) as bar:
-        run = fit(cell.model, data, cell.train, out, bar)
+    with computing():
+        run = _fit(read_cell(recipe, assignments or []), out)
     summary = _summary(run)
     if json:
         print_json(summary)
     else:
         _print_summary(run, summary)
+
+
+def _fit(cell: "Cell", out: Path) -> "Run":
+    """Train a cell, once all is checked that can be without its data."""
+    from convscope.cli.watch import TrainingBar
+    from convscope.run import STATE
+    from convscope.training.cell import check_network
+    from convscope.training.engine import pick_device
+    from convscope.training.fit import fit
+
+    check_network(cell)
+    pick_device(cell.train.device)
+    state = out / cell.name / STATE
+    with resumable(state.is_file), TrainingBar(cell.train.epochs) as bar:
+        return fit(cell.model, load(cell.data), cell.train, out, bar)
 
 
 def load(config: "DataConfig", for_training: bool = True) -> "Dataset":

@@ -3,9 +3,9 @@
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from convscope.cli.bar import Bar
 from convscope.training.fit import Watcher
 
 
@@ -14,17 +14,10 @@ class TrainingBar(Watcher):
 
     def __init__(self, epochs: int) -> None:
         self._epochs = epochs
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-        )
-        self._task = self._bar.add_task("training", total=epochs)
+        columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+        self._bar = Bar("training", *columns, TimeRemainingColumn(), total=epochs)
 
     def __enter__(self) -> Self:
-        self._bar.start()
         return self
 
     def __exit__(
@@ -36,8 +29,7 @@ class TrainingBar(Watcher):
         self._bar.stop()
 
     def step(self, epoch: int, done: int, total: int) -> None:
-        self._bar.update(
-            self._task,
+        self._bar.tell(
             completed=epoch - 1 + done / total,
             description=f"epoch {epoch} of at most {self._epochs}, step {done} of {total}",
         )

@@ -8,8 +8,9 @@ decodes that word alone. Who asks for less than it holds gets a copy in memory i
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -19,7 +20,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from convscope.data.cache_folder import cache_folder, require_space, writing_to
+from convscope.data.cache_folder import ELSEWHERE, cache_folder
 from convscope.data.cache_store import (
     Entry,
     Index,
@@ -32,6 +33,7 @@ from convscope.data.cache_store import (
     stamp,
 )
 from convscope.data.dataset import BadFile
+from convscope.data.disk import require_space, writing_to
 from convscope.data.files import ClipFile, Decoder, Progress, Unreadable
 from convscope.types import Clips
 
@@ -83,7 +85,7 @@ def decode_files(
     folder = cache_folder(data_folder, decoder)
     version = open_version(folder, decoder)
     if not _serves(version.index, stamps, data_folder):
-        with writing_to(folder), FileLock(folder / "lock"):
+        with _building(folder):
             version = open_version(folder, decoder)  # another process may just have built it
             if not _serves(version.index, stamps, data_folder):
                 wanted = stamps | _others(version.index, stamps, data_folder)
@@ -92,6 +94,15 @@ def decode_files(
                 _note_settings(folder, data_folder, decoder)
                 version = open_version(folder, decoder)
     return _take(version, files)
+
+
+@contextmanager
+def _building(folder: Path) -> Iterator[None]:
+    """The folder is there, and this process alone builds in it."""
+    with writing_to(folder, ELSEWHERE):
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / "lock"):
+            yield
 
 
 def _serves(index: Index, stamps: dict[str, Stamp], data_folder: Path) -> bool:
@@ -152,7 +163,7 @@ def _build(
 ) -> None:
     """Write a version with the clips of `ids`; without a trace if that fails."""
     remove_leftovers(folder)
-    require_space(folder, len(ids) * clip_bytes(decoder))
+    require_space(folder, len(ids) * clip_bytes(decoder), "the decoded clips", ELSEWHERE)
     clips = folder / "clips.tmp"
     try:
         with ThreadPoolExecutor(workers) as threads:

@@ -8,16 +8,24 @@ from itertools import repeat
 from pathlib import Path
 from typing import Literal, TypeAlias, TypeVar
 
+from convscope.data.check_mnist import check_mnist, idx_files
 from convscope.data.dataset import BadFile
 from convscope.data.file_facts import FileFacts, examine
-from convscope.data.files import ClipFile, Progress, list_class_folders, require_folder
+from convscope.data.files import (
+    ClipFile,
+    OnClosed,
+    Progress,
+    list_class_folders,
+    refuse_closed,
+    require_folder,
+)
 from convscope.data.manifest import list_manifest
 from convscope.data.sound_files import SOUND_SUFFIXES
 from convscope.data.words import list_words
 from convscope.errors import UserError
 from convscope.types import SPLITS, Split
 
-Layout: TypeAlias = Literal["words", "sounds", "manifest", "images"]
+Layout: TypeAlias = Literal["words", "sounds", "manifest", "images", "mnist"]
 
 SILENT_PEAK = 10 ** (-60 / 20)
 """A sound whose peak lies below -60 dB of full scale is silent."""
@@ -50,11 +58,11 @@ class FolderReport:
     Attributes:
         folder: as it was named.
         layout: what it was taken for.
-        n_files: sounds or images, broken ones too.
-        counts: files that can be used, by class and split.
+        n_files: sounds, images or idx files, broken ones too.
+        counts: files that can be used, of MNIST clips, by class and split.
         rate_hz: the commonest rate; None for images.
         seconds: the commonest length; None for images.
-        unreadable: files that cannot be read, and why.
+        unreadable: files that cannot be read, folders that cannot be opened, and why.
         empty: files of 0 bytes or without samples.
         silent: sounds with a peak below `SILENT_PEAK`.
         clipped: sounds of which `CLIPPED_SHARE` or more stands at full scale.
@@ -67,15 +75,15 @@ class FolderReport:
     layout: Layout
     n_files: int
     counts: dict[str, dict[Split, int]]
-    rate_hz: int | None
-    seconds: float | None
-    unreadable: tuple[BadFile, ...]
-    empty: tuple[str, ...]
-    silent: tuple[str, ...]
-    clipped: tuple[str, ...]
-    off_rate: tuple[str, ...]
-    odd_length: tuple[str, ...]
-    duplicates: tuple[Duplicates, ...]
+    rate_hz: int | None = None
+    seconds: float | None = None
+    unreadable: tuple[BadFile, ...] = ()
+    empty: tuple[str, ...] = ()
+    silent: tuple[str, ...] = ()
+    clipped: tuple[str, ...] = ()
+    off_rate: tuple[str, ...] = ()
+    odd_length: tuple[str, ...] = ()
+    duplicates: tuple[Duplicates, ...] = ()
 
 
 def check_folder(
@@ -85,14 +93,18 @@ def check_folder(
 
     Args:
         folder: words in the layout of Speech Commands (then with their official split), class/file
-            or split/class/file with sounds or images, or a CSV manifest.
+            or split/class/file with sounds or images, a CSV manifest, or MNIST's idx files.
         workers: threads that read, None for one a core; the report does not depend on it.
         progress: called with the number of files read and of all files.
 
     Raises:
-        UserError: the folder is not there, cannot be read, or holds neither sounds nor images.
+        UserError: the folder is not there, cannot be read, or holds none of these.
     """
-    layout, files = _list_files(require_folder(str(folder), or_file=True))
+    path = require_folder(str(folder), or_file=True)
+    if found := idx_files(path):
+        counts, bad = check_mnist(path, progress)
+        return FolderReport(str(folder), "mnist", len(found), counts, unreadable=tuple(bad))
+    layout, files, closed = _list_files(path)
     facts = _examine_all(files, layout == "images", workers, progress)
     every = list(zip(files, facts, strict=True))
     usable = [(file, fact) for file, fact in every if fact.usable]
@@ -105,7 +117,10 @@ def check_folder(
         counts=_counts(files, [file for file, _ in usable]),
         rate_hz=rate_hz,
         seconds=seconds,
-        unreadable=tuple(BadFile(file.id, fact.reason) for file, fact in every if fact.reason),
+        unreadable=(
+            *closed,
+            *(BadFile(file.id, fact.reason) for file, fact in every if fact.reason),
+        ),
         empty=tuple(file.id for file, fact in every if fact.empty),
         silent=tuple(file.id for file, fact in usable if fact.peak < SILENT_PEAK),
         clipped=tuple(file.id for file, fact in usable if fact.clipped_share >= CLIPPED_SHARE),
@@ -115,25 +130,37 @@ def check_folder(
     )
 
 
-def _list_files(path: Path) -> tuple[Layout, list[ClipFile]]:
-    """The files of a folder, taken for what most of them are."""
-    from convscope.data.images import SUFFIXES as IMAGE_SUFFIXES
-
+def _list_files(path: Path) -> tuple[Layout, list[ClipFile], list[BadFile]]:
+    """The files of a folder, taken for what most of them are, and folders that stayed closed."""
     if path.is_file():
-        return "manifest", list_manifest(path)
-    sounds = list_class_folders(path, SOUND_SUFFIXES)
-    images = list_class_folders(path, IMAGE_SUFFIXES)
-    if not sounds and not images:
+        return "manifest", list_manifest(path), []
+    closed: dict[Path, OSError] = {}
+    layout, files = _list_class_folders(path, closed.setdefault)
+    if not files:
+        for folder, error in closed.items():
+            refuse_closed(folder, error)
         raise UserError(
             f"{path} holds neither sounds nor images: expected word/speaker_nohash_n.wav, "
-            f"class/file or train/class/file"
+            f"class/file or train/class/file, or MNIST's four idx files"
         )
+    return layout, files, [_closed(path, *one) for one in closed.items()]
+
+
+def _list_class_folders(path: Path, on_closed: OnClosed) -> tuple[Layout, list[ClipFile]]:
+    from convscope.data.images import SUFFIXES as IMAGE_SUFFIXES
+
+    sounds = list_class_folders(path, SOUND_SUFFIXES, on_closed)
+    images = list_class_folders(path, IMAGE_SUFFIXES, on_closed)
     if len(images) > len(sounds):
         return "images", images
     n_words = sum("_nohash_" in file.path.name for file in sounds)
     if 2 * n_words > len(sounds) and sounds[0].id.count("/") == 1:
-        return "words", list_words(path)
+        return "words", list_words(path, on_closed)
     return "sounds", sounds
+
+
+def _closed(root: Path, folder: Path, error: OSError) -> BadFile:
+    return BadFile(folder.relative_to(root).as_posix(), f"cannot be read ({error.strerror})")
 
 
 def _examine_all(

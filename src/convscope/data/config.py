@@ -83,6 +83,8 @@ class DataConfig(Settings):
     """What all kinds of data have in common."""
 
     not_in_name: ClassVar[frozenset[str]] = frozenset({"folder", "max_bad_share"})
+    names_key: ClassVar[str] = "classes"
+    """The field, of every kind, that names the classes."""
 
     folder: str | None = Field(None, description="where the files lie")
     balance: Balance = "none"
@@ -93,7 +95,8 @@ class DataConfig(Settings):
     @property
     def names(self) -> tuple[str, ...] | None:
         """The classes in the order of the logits; None while only the folder knows."""
-        raise NotImplementedError
+        names: tuple[str, ...] | Literal["all"] = getattr(self, self.names_key)
+        return None if names == "all" else names
 
     @property
     def shape(self) -> Shape:
@@ -154,12 +157,10 @@ class SoundConfig(DataConfig):
 class WordsConfig(SoundConfig):
     """The layout of Speech Commands, word/speaker_nohash_n.wav, with its official split."""
 
+    names_key: ClassVar[str] = "words"
+
     kind: Literal["words"] = "words"
     words: Names = "all"
-
-    @property
-    def names(self) -> tuple[str, ...] | None:
-        return None if self.words == "all" else self.words
 
 
 class SoundsConfig(SoundConfig):
@@ -168,20 +169,12 @@ class SoundsConfig(SoundConfig):
     kind: Literal["sounds"] = "sounds"
     classes: Names = "all"
 
-    @property
-    def names(self) -> tuple[str, ...] | None:
-        return None if self.classes == "all" else self.classes
-
 
 class ManifestConfig(SoundConfig):
     """A CSV file with the columns path, label and split; paths count from the CSV's folder."""
 
     kind: Literal["manifest"] = "manifest"
     classes: Names = "all"
-
-    @property
-    def names(self) -> tuple[str, ...] | None:
-        return None if self.classes == "all" else self.classes
 
 
 class ImagesConfig(DataConfig):
@@ -191,10 +184,6 @@ class ImagesConfig(DataConfig):
     classes: Names = "all"
     image_size: Annotated[int, Field(ge=1, le=4096)] = 172
     """Height and width in pixels: the shorter side is resized to it, the longer cropped."""
-
-    @property
-    def names(self) -> tuple[str, ...] | None:
-        return None if self.classes == "all" else self.classes
 
     @property
     def shape(self) -> Shape:
@@ -211,7 +200,7 @@ class MnistConfig(DataConfig):
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple("0123456789") if self.classes == "all" else self.classes
+        return super().names or tuple("0123456789")
 
     @property
     def shape(self) -> Shape:

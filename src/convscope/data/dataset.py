@@ -29,7 +29,9 @@ class Dataset:
         labels: (n_clips,) indices into `classes`.
         splits: (n_clips,) indices into `SPLITS`.
         ids: (n_clips,) each clip's path below the folder, or its row (MNIST).
-        exact: (n_clips,) whether the file had exactly the asked-for length.
+        exact: (n_clips,) whether the file had exactly the asked-for length, so that its clip is
+            neither padded nor cropped; with `data.only_full_second` only such test clips are
+            scored. Images are always exact.
         left_out: the files that could not be used.
         fingerprint: a hash of the names, sizes and contents of the files.
     """
@@ -49,7 +51,7 @@ class Dataset:
         return np.flatnonzero(self.splits == SPLITS.index(split))
 
     def scored(self, split: Split) -> NDArray[np.bool_]:
-        """Which clips of a split count in scores: all, or the exact ones as the recipe asks.
+        """Which clips of a split count in scores: all, or with `data.only_full_second` the exact.
 
         Shape (n_clips of the split,).
         """

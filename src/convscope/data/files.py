@@ -1,11 +1,10 @@
 """Which files a folder holds: their class, their split, and what a decoder makes of one."""
 
 import os
-from collections.abc import Callable, Collection, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -16,6 +15,9 @@ from convscope.types import Shape, Split
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with how much is done and how much there is in all."""
+
+OnClosed: TypeAlias = Callable[[Path, OSError], object]
+"""Called with a folder that cannot be opened, and why; where it returns, the folder is empty."""
 
 SPLIT_FOLDERS: dict[str, Split] = {
     "train": "train",
@@ -73,19 +75,33 @@ def require_folder(folder: str | None, or_file: bool = False) -> Path:
         or_file: whether a file will do as well.
 
     Raises:
-        UserError: no folder is named, or none is there under that name.
+        UserError: no folder is named, or none is there under that name, or out of reach.
     """
     if folder is None:
         raise UserError("data.folder is missing: give it in the recipe or as data.folder=DIR")
     path = Path(folder).expanduser()
-    if not path.exists():
+    try:
+        is_there = path.exists()
+    except OSError as error:  # a folder above it is closed
+        refuse_closed(path, error)
+    if not is_there:
         raise UserError(f"data.folder: {folder} does not exist: expected the folder of the data")
     if not path.is_dir() and not or_file:
         raise UserError(f"data.folder: {folder} is a file: expected the folder of the data")
     return path
 
 
-def list_class_folders(root: Path, suffixes: Collection[str]) -> list[ClipFile]:
+def refuse_closed(folder: Path, error: OSError) -> NoReturn:
+    """Raise a UserError that names the folder."""
+    raise UserError(
+        f"data.folder: {folder} cannot be read ({error.strerror}): "
+        f"expected a folder that you may open"
+    ) from None
+
+
+def list_class_folders(
+    root: Path, suffixes: Collection[str], on_closed: OnClosed = refuse_closed
+) -> list[ClipFile]:
     """The files of `split/class/file` where there is a split folder `train`, else of `class/file`.
 
     Split folders are `train`, `val`, `valid` or `validation`, and `test`; other folders beside
@@ -95,18 +111,19 @@ def list_class_folders(root: Path, suffixes: Collection[str]) -> list[ClipFile]:
     Args:
         root: the data folder.
         suffixes: endings of the files that count, such as `.wav`, in lower case.
+        on_closed: what to do with a folder that cannot be opened.
 
     Raises:
-        UserError: the folder cannot be read, or a split has two folders.
+        UserError: a split has two folders, or, unless `on_closed` is another, one cannot be read.
     """
-    parts = _split_folders(root)
+    parts = _split_folders(root, on_closed)
     if parts is None:
-        return files_by_class(root, root, suffixes, split_by_name)
+        return files_by_class(root, root, suffixes, split_by_name, on_closed)
     return settle_splits(
         [
             file
             for split, folder in parts.items()
-            for file in files_by_class(root, folder, suffixes, _always(split))
+            for file in files_by_class(root, folder, suffixes, _always(split), on_closed)
         ]
     )
 
@@ -135,7 +152,11 @@ def _always(split: Split) -> Callable[[str], Split]:
 
 
 def files_by_class(
-    root: Path, folder: Path, suffixes: Collection[str], split_of: Callable[[str], Split]
+    root: Path,
+    folder: Path,
+    suffixes: Collection[str],
+    split_of: Callable[[str], Split],
+    on_closed: OnClosed = refuse_closed,
 ) -> list[ClipFile]:
     """The files of `folder/class/file`, sorted; ids count from `root`.
 
@@ -144,44 +165,37 @@ def files_by_class(
         folder: `root`, or a folder of a split below it.
         suffixes: endings of the files that count, in lower case.
         split_of: the split of a file by its name.
-
-    Raises:
-        UserError: a folder cannot be read.
+        on_closed: what to do with a folder that cannot be opened.
     """
     prefix = "" if folder == root else f"{folder.relative_to(root).as_posix()}/"
     return [
         ClipFile(class_folder / name, f"{prefix}{label}/{name}", label, split_of(name))
-        for label in class_folders(folder)
+        for label in class_folders(folder, on_closed)
         for class_folder in [folder / label]
-        for name in _file_names(class_folder, suffixes)
+        for name in _file_names(class_folder, suffixes, on_closed)
     ]
 
 
-def class_folders(folder: Path) -> list[str]:
-    """Names of the folders in `folder`, sorted, but hidden ones and such as `_background_noise_`.
-
-    Raises:
-        UserError: the folder cannot be read.
-    """
-    with _scan(folder) as entries:
-        return sorted(e.name for e in entries if e.name[0] not in "._" and e.is_dir())
+def class_folders(folder: Path, on_closed: OnClosed = refuse_closed) -> list[str]:
+    """Names of the folders in `folder`, sorted; not of hidden ones or `_background_noise_`."""
+    entries = _entries(folder, on_closed)
+    return sorted(e.name for e in entries if e.name[0] not in "._" and e.is_dir())
 
 
-def _file_names(folder: Path, suffixes: Collection[str]) -> list[str]:
-    with _scan(folder) as entries:
-        return sorted(
-            e.name
-            for e in entries
-            if os.path.splitext(e.name)[1].lower() in suffixes
-            and not e.name.startswith(".")
-            and not e.is_dir()
-        )
+def _file_names(folder: Path, suffixes: Collection[str], on_closed: OnClosed) -> list[str]:
+    return sorted(
+        e.name
+        for e in _entries(folder, on_closed)
+        if os.path.splitext(e.name)[1].lower() in suffixes
+        and not e.name.startswith(".")
+        and not e.is_dir()
+    )
 
 
-def _split_folders(root: Path) -> dict[Split, Path] | None:
+def _split_folders(root: Path, on_closed: OnClosed) -> dict[Split, Path] | None:
     """Where each split lies; None where the folders of `root` are classes."""
     found: dict[Split, Path] = {}
-    for name in class_folders(root):
+    for name in class_folders(root, on_closed):
         split = SPLIT_FOLDERS.get(name.lower())
         if split is None:
             continue
@@ -192,14 +206,14 @@ def _split_folders(root: Path) -> dict[Split, Path] | None:
             )
         found[split] = root / name
     # A class may well be called test: only a train that holds folders makes them splits.
-    return found if "train" in found and class_folders(found["train"]) else None
+    is_split = "train" in found and class_folders(found["train"], on_closed)
+    return found if is_split else None
 
 
-def _scan(folder: Path) -> "AbstractContextManager[Iterator[os.DirEntry[str]]]":
+def _entries(folder: Path, on_closed: OnClosed) -> list["os.DirEntry[str]"]:
     try:
-        return os.scandir(folder)
+        with os.scandir(folder) as entries:
+            return list(entries)
     except OSError as error:
-        raise UserError(
-            f"data.folder: {folder} cannot be read ({error.strerror}): "
-            f"expected a folder that you may open"
-        ) from None
+        on_closed(folder, error)
+        return []

@@ -78,8 +78,8 @@ def class_names(config: DataConfig) -> tuple[str, ...]:
 
 
 def require_trainable(dataset: Dataset) -> None:
-    """Raise a UserError unless every class can be trained and something can be validated."""
-    key = _classes_key(dataset.config)
+    """Raise a UserError unless all classes can be trained, and some validated and tested."""
+    key = f"data.{dataset.config.names_key}"
     counts = np.zeros((dataset.n_classes, len(SPLITS)), np.int64)
     np.add.at(counts, (dataset.labels, dataset.splits), 1)
     for name, (n_train, n_validation, n_test) in zip(dataset.classes, counts, strict=True):
@@ -93,10 +93,31 @@ def require_trainable(dataset: Dataset) -> None:
                 f"{key}: {name!r} has no training clips in {dataset.config.folder}, only "
                 f"{n_validation} to validate and {n_test} to test: add clips or leave it out"
             )
-    if counts[:, 1].sum() == 0:
+    _require_held_out(dataset.config.folder, *counts.sum(axis=0))
+    _require_scored(dataset)
+
+
+def _require_held_out(folder: str | None, n_train: int, n_validation: int, n_test: int) -> None:
+    if n_validation == 0:
         raise UserError(
-            f"data.folder: no validation clips in {dataset.config.folder}, {counts[:, 0].sum()} to "
-            f"train and {counts[:, 2].sum()} to test: expected some, to stop training by: add clips"
+            f"data.folder: no validation clips in {folder}, {n_train} to train and {n_test} to "
+            f"test: expected some, to stop training by: add clips"
+        )
+    if n_test == 0:
+        raise UserError(
+            f"data.folder: no test clips in {folder}, {n_train} to train and {n_validation} to "
+            f"validate: expected some, to score the net on: add clips"
+        )
+
+
+def _require_scored(dataset: Dataset) -> None:
+    """Test clips there are; `data.only_full_second` may leave none of them."""
+    config, scored = dataset.config, dataset.scored("test")
+    if isinstance(config, SoundConfig) and not scored.any():
+        raise UserError(
+            f"data.only_full_second=true: none of the {len(scored)} test clips in {config.folder} "
+            f"has exactly the data.seconds={config.seconds:g} asked for: expected some, to score "
+            f"the net on: set data.only_full_second=false"
         )
 
 
@@ -141,14 +162,10 @@ def _classes(config: DataConfig, files: Sequence[ClipFile]) -> tuple[str, ...]:
             close = difflib.get_close_matches(name, there, n=1)
             meant = f" (did you mean {close[0]!r}?)" if close else ""
             raise UserError(
-                f"{_classes_key(config)}: no clips of {name!r} in {config.folder}{meant}: "
+                f"data.{config.names_key}: no clips of {name!r} in {config.folder}{meant}: "
                 f"there are {', '.join(there)}"
             )
     return names
-
-
-def _classes_key(config: DataConfig) -> str:
-    return "data.words" if isinstance(config, WordsConfig) else "data.classes"
 
 
 def _refuse_many_bad_files(config: DataConfig, decoded: Decoded) -> None:

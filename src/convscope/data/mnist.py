@@ -7,8 +7,10 @@ whose page describes the idx format: a big-endian header of magic number and siz
 import gzip
 import hashlib
 import math
+import os
 import struct
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -18,12 +20,14 @@ from numpy.typing import NDArray
 
 from convscope.data.config import MnistConfig
 from convscope.data.dataset import Dataset
-from convscope.data.files import require_folder
+from convscope.data.files import Unreadable, require_folder
 from convscope.errors import UserError
 from convscope.types import SPLITS, Labels
 
 SIDE = 28
 DIGITS = tuple("0123456789")
+IMAGES, LABELS = "images-idx3-ubyte", "labels-idx1-ubyte"
+"""The files' names, behind `train-` or `t10k-`."""
 
 TRAIN_SHARES = {"reports": Fraction(2, 3), "whole": Fraction(9, 10)}
 """The share of the train files that trains; the rest validates. Of 60,000: 40,000 or 54,000."""
@@ -73,15 +77,13 @@ class _Part:
 
 
 def _read_part(folder: Path, part: str) -> _Part:
-    images_file, images = _read(folder, f"{part}-images-idx3-ubyte", (SIDE, SIDE))
-    labels_file, digits = _read(folder, f"{part}-labels-idx1-ubyte", ())
+    images_file, images = _read(folder, f"{part}-{IMAGES}", read_images)
+    labels_file, digits = _read(folder, f"{part}-{LABELS}", read_digits)
     if len(images) != len(digits):
         raise UserError(
             f"data.folder: expected as many labels as images, got {len(images)} images in "
             f"{images_file} and {len(digits)} labels in {labels_file}: get both files again"
         )
-    if digits.size and digits.max() > 9:
-        raise _damaged(labels_file, "labels from 0 to 9", f"a label {digits.max()}")
     return _Part(
         images=images[:, None],
         digits=digits,
@@ -90,40 +92,64 @@ def _read_part(folder: Path, part: str) -> _Part:
     )
 
 
-def _read(folder: Path, name: str, row_shape: tuple[int, ...]) -> tuple[Path, NDArray[np.uint8]]:
-    """Where the file of an idx name lies, and its array (n_rows, *row_shape)."""
-    path = _find(folder, name)
+def _read(
+    folder: Path, name: str, read: Callable[[Path], NDArray[np.uint8]]
+) -> tuple[Path, NDArray[np.uint8]]:
+    """Where the file of an idx name lies, and its array."""
+    path = find_idx(folder, name)
+    if path is None:
+        raise UserError(
+            f"data.folder: expected {name} or {name}.gz in {folder}, found neither: "
+            "name the folder with MNIST's four idx files"
+        )
+    try:
+        return path, read(path)
+    except Unreadable as error:
+        raise UserError(f"data.folder: {path} {error}: get the file again") from None
+
+
+def find_idx(folder: Path, name: str) -> Path | None:
+    """The file of an idx name, gzipped or not; None where there is none."""
+    paths = (folder / name, folder / f"{name}.gz")
+    return next((path for path in paths if os.path.isfile(path)), None)  # a closed folder has none
+
+
+def read_images(path: Path) -> NDArray[np.uint8]:
+    """(n, 28, 28); raises `Unreadable`."""
+    return _read_idx(path, (SIDE, SIDE))
+
+
+def read_digits(path: Path) -> NDArray[np.uint8]:
+    """(n,), from 0 to 9; raises `Unreadable`."""
+    digits = _read_idx(path, ())
+    if digits.size and digits.max() > 9:
+        raise _damaged("labels from 0 to 9", f"a label {digits.max()}")
+    return digits
+
+
+def _read_idx(path: Path, row_shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """(n_rows, *row_shape)."""
     content = _content(path)
-    n_rows, start = _checked_header(path, content, row_shape)
+    n_rows, start = _checked_header(content, row_shape)
     data = np.frombuffer(content, np.uint8, offset=start)
     n_bytes = n_rows * math.prod(row_shape)
     if data.size != n_bytes:
-        raise _damaged(path, f"{n_bytes} bytes for {n_rows} rows", str(data.size))
-    return path, data.reshape(n_rows, *row_shape)
+        raise _damaged(f"{n_bytes} bytes for {n_rows} rows", str(data.size))
+    return data.reshape(n_rows, *row_shape)
 
 
-def _checked_header(path: Path, content: bytes, row_shape: tuple[int, ...]) -> tuple[int, int]:
+def _checked_header(content: bytes, row_shape: tuple[int, ...]) -> tuple[int, int]:
     """The number of rows that the header states, and the header's own length in bytes."""
     n_sizes = 1 + len(row_shape)
     n_bytes = 4 * (1 + n_sizes)
     if len(content) < n_bytes:
-        raise _damaged(path, f"a header of {n_bytes} bytes", f"{len(content)} bytes in all")
+        raise _damaged(f"a header of {n_bytes} bytes", f"{len(content)} bytes in all")
     magic, n_rows, *sizes = struct.unpack_from(f">{1 + n_sizes}I", content)
     if magic != _UNSIGNED_BYTES + n_sizes:
-        raise _damaged(path, f"the magic number {_UNSIGNED_BYTES + n_sizes}", str(magic))
+        raise _damaged(f"the magic number {_UNSIGNED_BYTES + n_sizes}", str(magic))
     if tuple(sizes) != row_shape:
-        raise _damaged(path, f"images of {SIDE}×{SIDE}", "×".join(map(str, sizes)))
+        raise _damaged(f"images of {SIDE}×{SIDE}", "×".join(map(str, sizes)))
     return n_rows, n_bytes
-
-
-def _find(folder: Path, name: str) -> Path:
-    for path in (folder / name, folder / f"{name}.gz"):
-        if path.is_file():
-            return path
-    raise UserError(
-        f"data.folder: expected {name} or {name}.gz in {folder}, found neither: "
-        "name the folder with MNIST's four idx files"
-    )
 
 
 def _content(path: Path) -> bytes:
@@ -133,16 +159,11 @@ def _content(path: Path) -> bytes:
                 return file.read()
         return path.read_bytes()
     except (OSError, EOFError, zlib.error) as error:
-        raise UserError(
-            f"data.folder: {path} cannot be read ({error}): get the file again"
-        ) from None
+        raise Unreadable(f"cannot be read ({error})") from None
 
 
-def _damaged(path: Path, expected: str, came: str) -> UserError:
-    return UserError(
-        f"data.folder: {path}: expected {expected}, got {came}: it is damaged or no MNIST, "
-        "get the file again"
-    )
+def _damaged(expected: str, came: str) -> Unreadable:
+    return Unreadable(f"is damaged or no MNIST (expected {expected}, got {came})")
 
 
 def _digits(names: tuple[str, ...]) -> list[int]:

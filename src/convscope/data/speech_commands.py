@@ -9,6 +9,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from convscope.data.disk import require_space, writing_to
 from convscope.data.download import download
 from convscope.data.files import Progress
 from convscope.data.unpack import unpack
@@ -73,7 +74,8 @@ def get_speech_commands(
     done = folder / _DONE
     if done.is_file() and done.read_text() == archive.sha256:
         return folder
-    try:
+    total = archive.n_bytes + archive.most_bytes
+    with writing_to(folder, f"name another with {total:,} bytes free"):
         folder.mkdir(parents=True, exist_ok=True)
         _refuse_other_things(folder, archive)
         path = folder / archive.name
@@ -82,11 +84,6 @@ def get_speech_commands(
             download(archive.url, path, archive.n_bytes, progress)
         _verify(path, archive)
         _unpack_into(folder, path, archive, progress)
-    except OSError as error:
-        raise UserError(
-            f"{folder} cannot be written ({error.strerror}): expected a folder that you may write "
-            f"to, with {archive.n_bytes + archive.most_bytes:,} bytes free"
-        ) from None
     return folder
 
 
@@ -105,12 +102,8 @@ def _require_space(folder: Path, archive: Archive) -> None:
     part = folder / f"{archive.name}.part"
     have = sum(path.stat().st_size for path in (part, folder / archive.name) if path.exists())
     needed = archive.most_bytes + max(0, archive.n_bytes - have)
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise UserError(
-            f"{folder}: {archive.name} and what it holds need {needed:,} more bytes, but only "
-            f"{free:,} are free: make room or name a folder on another disk"
-        )
+    what = f"{archive.name} and what it holds"
+    require_space(folder, needed, what, "name a folder on another disk")
 
 
 def _verify(path: Path, archive: Archive) -> None:

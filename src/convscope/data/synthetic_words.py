@@ -16,11 +16,14 @@ import wave
 import zlib
 from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager, suppress
+from io import FileIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from convscope.data.disk import writing_to
 from convscope.data.espeak import Espeak
 from convscope.data.files import Progress
 from convscope.data.speakers import SAMPLE_RATE, draw_speaker, speak_word
@@ -41,6 +44,7 @@ _SPLIT_CYCLE: tuple[Split, ...] = ("train", "validation", "test") + ("train",) *
 _NAMES, _SPEAKER, _CLIP = range(3)  # what a seed's random numbers are for
 _MOST_WORKERS = 8
 _CLIPS_WORTH_A_WORKER = 50
+_OTHERWISE = "name another folder"
 
 
 def make_words(
@@ -69,8 +73,8 @@ def make_words(
         The folder.
 
     Raises:
-        UserError: the arguments make no sense, the folder holds something else, or espeak-ng is
-            not there.
+        UserError: the arguments make no sense, the folder holds something else or cannot be
+            written, its disk is full, or espeak-ng is not there. Clips that are whole stay.
         RuntimeError: espeak-ng or a worker died.
     """
     _check_arguments(n_clips, seed, words, workers)
@@ -78,8 +82,9 @@ def make_words(
     clips = _plan(n_clips, seed, words)
     with _claimed(folder, seed, words, clips):
         missing = [clip for clip in clips if not (folder / clip.path).exists()]
-        for word in words:
-            (folder / word).mkdir(exist_ok=True)
+        with writing_to(folder, _OTHERWISE):
+            for word in words:
+                (folder / word).mkdir(exist_ok=True)
         spoken = _speak_in_workers(folder, seed, missing, workers or _worthwhile(len(missing)))
         with closing(spoken):  # an interrupt, too, is to end the workers first
             for n_done, _ in enumerate(spoken, n_clips - len(missing) + 1):
@@ -142,13 +147,17 @@ def _speak_in_workers(
                 os.close(writer)
             for report in reports:
                 if report != "\n":
-                    raise RuntimeError(json.loads(report))
+                    raise _error(**json.loads(report))
                 yield
     finally:
         codes = [worker.wait() for worker in workers]
         _remove_parts(folder)
     if any(codes):
         raise RuntimeError(f"a worker ended with {codes}; what is spoken stays: call again")
+
+
+def _error(is_users: bool, message: str) -> Exception:
+    return UserError(message) if is_users else RuntimeError(message)
 
 
 def _start_worker(
@@ -176,7 +185,7 @@ def _start_worker(
 
 
 def work(folder: str, seed: int, clips: Sequence[Sequence[Any]], report: int) -> None:
-    """A worker's life: speak clips, report each by an empty line, an error by its message."""
+    """A worker's life: speak clips, report each by an empty line, an error by what it is."""
     try:
         espeak = Espeak()
         for clip in clips:
@@ -185,21 +194,26 @@ def work(folder: str, seed: int, clips: Sequence[Sequence[Any]], report: int) ->
     except BrokenPipeError:
         return
     except Exception as error:
+        told = {"is_users": isinstance(error, UserError), "message": str(error)[:400]}
         with suppress(BrokenPipeError):
-            os.write(report, json.dumps(str(error)[:400]).encode() + b"\n")  # whole, being short
+            os.write(report, json.dumps(told).encode() + b"\n")  # whole, being short
 
 
 def _write_clip(espeak: Espeak, folder: Path, seed: int, clip: _Clip) -> None:
     speaker = draw_speaker(np.random.default_rng([seed, _SPEAKER, clip.speaker]))
     rng = np.random.default_rng([seed, _CLIP, clip.speaker, zlib.crc32(clip.word.encode())])
     samples = speak_word(espeak, speaker, clip.word, rng)
-    part = folder / _PART.format(os.getpid())
+    with writing_to(folder, _OTHERWISE):
+        _write_whole(folder / clip.path, folder / _PART.format(os.getpid()), samples)
+
+
+def _write_whole(path: Path, part: Path, samples: NDArray[np.int16]) -> None:
     with wave.open(str(part), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(SAMPLE_RATE)
         file.writeframes(samples.astype("<i2").tobytes())
-    os.replace(part, folder / clip.path)
+    os.replace(part, path)
 
 
 # What may be asked, and where it may lie
@@ -243,26 +257,35 @@ def _claimed(
 
     A hidden file says what the folder is for, and is locked: the lock goes with its process.
     """
+    with _open_marker(folder, clips) as marker:
+        with writing_to(folder, _OTHERWISE):
+            _claim(folder, marker, json.dumps(_purpose(seed, words)))
+            _refuse_strangers(folder, clips)
+            _remove_parts(folder)
+        yield
+
+
+def _open_marker(folder: Path, clips: Sequence[_Clip]) -> FileIO:
+    """Unbuffered: on a full disk writing fails, and closing does not fail once more."""
+    if folder.is_file():
+        raise UserError(f"expected a folder, {folder} is a file: choose another")
+    with writing_to(folder, _OTHERWISE):
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / _MARKER).exists():
+            _refuse_strangers(folder, clips)
+        return (folder / _MARKER).open("ab+", buffering=0)
+
+
+def _claim(folder: Path, marker: FileIO, purpose: str) -> None:
     import fcntl  # Windows has none, and may yet import this module
 
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except FileExistsError:
-        raise UserError(f"expected a folder, {folder} is a file: choose another") from None
-    if not (folder / _MARKER).exists():
-        _refuse_strangers(folder, clips)
-    with (folder / _MARKER).open("a+") as marker:
-        fcntl.flock(marker, fcntl.LOCK_EX)
-        marker.seek(0)
-        found, purpose = marker.read(), json.dumps(_purpose(seed, words))
-        if not found:
-            marker.write(purpose)
-            marker.flush()
-        elif found != purpose:
-            raise UserError(f"expected a folder for {purpose}, {folder} is for {found}: choose one")
-        _refuse_strangers(folder, clips)
-        _remove_parts(folder)
-        yield
+    fcntl.flock(marker, fcntl.LOCK_EX)
+    marker.seek(0)
+    found = marker.read().decode()
+    if not found:
+        marker.write(purpose.encode())
+    elif found != purpose:
+        raise UserError(f"expected a folder for {purpose}, {folder} is for {found}: choose one")
 
 
 def _purpose(seed: int, words: Sequence[str]) -> dict[str, Any]:

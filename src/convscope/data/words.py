@@ -2,17 +2,17 @@
 
 from pathlib import Path
 
-from convscope.data.files import ClipFile, files_by_class
+from convscope.data.files import ClipFile, OnClosed, files_by_class, refuse_closed
 from convscope.data.sound_files import SOUND_SUFFIXES
 from convscope.data.splits import official_split
 
 
-def list_words(root: Path) -> list[ClipFile]:
+def list_words(root: Path, on_closed: OnClosed = refuse_closed) -> list[ClipFile]:
     """Every recording below `root`, with the official split: no speaker is in two parts.
 
     Passed over: hidden files, folders such as `_background_noise_`, and whatever is no sound.
 
     Raises:
-        UserError: a folder cannot be read.
+        UserError: a folder cannot be read, unless `on_closed` does otherwise.
     """
-    return files_by_class(root, root, SOUND_SUFFIXES, official_split)
+    return files_by_class(root, root, SOUND_SUFFIXES, official_split, on_closed)

@@ -90,7 +90,6 @@ def _seen_by(layer: Layer, axes: tuple[_Axis, ...]) -> tuple[_Axis, ...]:
 
 def _row(layer: Layer, axes: tuple[_Axis, ...], inside: str) -> LayerRow:
     has_positions = len(layer.out_shape) > 1
-    n_weights = _n_weights(layer)
     return LayerRow(
         name=inside + layer.name,
         kind=layer.kind,
@@ -98,22 +97,7 @@ def _row(layer: Layer, axes: tuple[_Axis, ...], inside: str) -> LayerRow:
         receptive_field=tuple(axis.size for axis in axes),
         start=tuple(axis.start for axis in axes),
         stride=tuple(axis.stride for axis in axes) if has_positions else None,
-        params=_n_params(layer),
-        flops=2 * n_weights * math.prod(layer.out_shape[1:]),
+        params=layer.n_params,
+        flops=2 * layer.n_weights * math.prod(layer.out_shape[1:]),
         activation_bytes=BYTES_PER_FLOAT * math.prod(layer.out_shape),
     )
-
-
-def _n_weights(layer: Layer) -> int:
-    """Weights of a convolution or dense layer: each is used once at every position."""
-    if layer.kind == "conv":
-        n_dims = len(layer.in_shape) - 1
-        return layer.out_shape[0] * layer.in_shape[0] // layer.groups * int(layer.kernel**n_dims)
-    return layer.out_shape[0] * layer.in_shape[0] if layer.kind == "dense" else 0
-
-
-def _n_params(layer: Layer) -> int:
-    if layer.kind == "norm":
-        return 2 * layer.out_shape[0]
-    n_weights = _n_weights(layer)
-    return n_weights + layer.out_shape[0] if n_weights and layer.bias else n_weights

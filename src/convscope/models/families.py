@@ -1,7 +1,7 @@
 """The families of networks: the rule of each, and the values of its preset."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 SHORTEST_HALVED_KERNEL = 3
@@ -37,7 +37,7 @@ class Family:
             channels; 0: all have as many.
         pool: pooling size and stride; 0: none.
         pool_ceil: whether a last, partial window counts (Keras `same`) or not (floor).
-        defaults: the preset: the value of every key that a recipe does not give.
+        defaults: the preset: values of keys that a recipe does not give.
         convs_per_block: convolutions before (or after) each pooling.
         pools_first_block: whether block 0 pools as well.
         halves_kernel: filter lengths kernel, kernel / 2, … down to 3, instead of one length.
@@ -72,83 +72,45 @@ class Family:
         return 0 if self.filter_bank is None else 2
 
 
-def _defaults(conv_layers: int, kernel: int, base_channels: int, **own: Any) -> dict[str, Any]:
-    """What the reports use where they do not say otherwise."""
-    common = {
-        "fc_hidden": 0,
-        "activation": "relu",
-        "initializer": "glorot_uniform",
-        "dropout": 0.5,
-        "batch_norm": False,
-        "pool": "after",
-        "head": "flatten",
-    }
-    size = {"conv_layers": conv_layers, "kernel": kernel, "base_channels": base_channels}
-    return common | size | own
+def _sizes(conv_layers: int, kernel: int, base_channels: int, **own: Any) -> dict[str, Any]:
+    """A preset; what it does not name is the spec's own default."""
+    return {"conv_layers": conv_layers, "kernel": kernel, "base_channels": base_channels, **own}
 
+
+_BASELINE_1D = Family(
+    n_dims=1,
+    padding="valid",
+    blocks_per_doubling=1,
+    pool=4,
+    pool_ceil=True,
+    defaults=_sizes(5, 25, 8, fc_hidden=2),
+)
+_CUSTOM = Family(
+    n_dims=1,
+    padding="same",
+    blocks_per_doubling=4,
+    pool=3,
+    pool_ceil=False,
+    pools_first_block=False,
+    defaults=_sizes(8, 5, 64),
+)
+_IMAGE_2D = Family(
+    n_dims=2,
+    padding="same",
+    blocks_per_doubling=2,
+    pool=2,
+    pool_ceil=True,
+    defaults=_sizes(6, 5, 32),
+)
 
 FAMILIES: dict[str, Family] = {
-    "baseline1d": Family(
-        n_dims=1,
-        padding="valid",
-        blocks_per_doubling=1,
-        pool=4,
-        pool_ceil=True,
-        defaults=_defaults(5, 25, 8, fc_hidden=2),
-    ),
-    "baseline2d": Family(
-        n_dims=2,
-        padding="valid",
-        blocks_per_doubling=1,
-        pool=2,
-        pool_ceil=True,
-        defaults=_defaults(3, 5, 8, fc_hidden=2),
-    ),
-    "custom": Family(
-        n_dims=1,
-        padding="same",
-        blocks_per_doubling=4,
-        pool=3,
-        pool_ceil=False,
-        pools_first_block=False,
-        defaults=_defaults(8, 5, 64),
-    ),
-    "vgg": Family(
-        n_dims=1,
-        padding="same",
-        blocks_per_doubling=4,
-        pool=3,
-        pool_ceil=False,
-        pools_first_block=False,
-        convs_per_block=2,
-        defaults=_defaults(16, 3, 64),
-    ),
-    "long_filter": Family(
-        n_dims=1,
-        padding="same",
-        blocks_per_doubling=4,
-        pool=3,
-        pool_ceil=False,
-        pools_first_block=False,
-        halves_kernel=True,
-        defaults=_defaults(8, 192, 64),
-    ),
-    "image2d": Family(
-        n_dims=2,
-        padding="same",
-        blocks_per_doubling=2,
-        pool=2,
-        pool_ceil=True,
-        defaults=_defaults(6, 5, 32),
-    ),
-    "mnist": Family(
-        n_dims=2,
-        padding="same",
-        blocks_per_doubling=2,
-        pool=2,
-        pool_ceil=True,
-        defaults=_defaults(3, 3, 32),
-    ),
+    "baseline1d": _BASELINE_1D,
+    "baseline2d": replace(_BASELINE_1D, n_dims=2, pool=2, defaults=_sizes(3, 5, 8, fc_hidden=2)),
+    "custom": _CUSTOM,
+    "vgg": replace(_CUSTOM, convs_per_block=2, defaults=_sizes(16, 3, 64)),
+    "long_filter": replace(_CUSTOM, halves_kernel=True, defaults=_sizes(8, 192, 64)),
+    "image2d": _IMAGE_2D,
+    "mnist": replace(_IMAGE_2D, defaults=_sizes(3, 3, 32)),
     "residual": Family(
         n_dims=1,
         padding="same",
@@ -158,6 +120,6 @@ FAMILIES: dict[str, Family] = {
         convs_per_block=4,
         filter_bank=FilterBank(),
         weight_scale=3**-0.5,  # the variance of torch's own initial weights
-        defaults=_defaults(18, 9, 64, dropout=0.1, batch_norm=True, head="average"),
+        defaults=_sizes(18, 9, 64, dropout=0.1, batch_norm=True, head="average"),
     ),
 }

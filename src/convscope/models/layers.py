@@ -54,6 +54,22 @@ class Layer:
     ceil: bool = False
     parts: tuple["Layer", ...] = ()
 
+    @property
+    def n_weights(self) -> int:
+        """Weights of a convolution or dense layer: each is used once at every position."""
+        if self.kind == "conv":
+            n_positions = int(self.kernel ** (len(self.in_shape) - 1))
+            return self.out_shape[0] * self.in_shape[0] // self.groups * n_positions
+        return self.out_shape[0] * self.in_shape[0] if self.kind == "dense" else 0
+
+    @property
+    def n_params(self) -> int:
+        """Trainable parameters, those of its parts aside."""
+        if self.kind == "norm":
+            return 2 * self.out_shape[0]
+        has_bias = self.n_weights > 0 and self.bias
+        return self.n_weights + self.out_shape[0] * has_bias
+
 
 class TooSmall(Exception):
     """A layer that would leave nothing over."""

@@ -6,11 +6,16 @@ from typing import Literal
 from convscope.errors import UserError
 from convscope.models.families import FAMILIES, SHORTEST_HALVED_KERNEL, FilterBank
 from convscope.models.layers import Layer, Stack, TooSmall
+from convscope.models.rows import BYTES_PER_FLOAT
 from convscope.models.spec import ConvNetSpec
 from convscope.types import Shape
 
 HIDDEN_UNITS = (1024, 512)
 """Units of the first and the second hidden dense layer."""
+
+MOST_PARAMETER_BYTES = 4 * 2**30
+"""As float32. Training with Adam takes four times as much, for gradients and two moments; the
+reports' largest network has 0.2 GiB. More is a slip of the keys, and could exhaust the machine."""
 
 
 def plan(spec: ConvNetSpec, input_shape: Shape, n_classes: int) -> tuple[Layer, ...]:
@@ -22,14 +27,17 @@ def plan(spec: ConvNetSpec, input_shape: Shape, n_classes: int) -> tuple[Layer, 
         n_classes: units of the last layer, `logits`.
 
     Raises:
-        UserError: if the input has the wrong number of axes, or the network shrinks it to nothing.
+        UserError: if the input has the wrong number of axes, the network shrinks it to nothing, or
+            has more than `MOST_PARAMETER_BYTES`.
     """
     _check_axes(spec, input_shape)
     try:
-        return _plan(spec, input_shape, n_classes)
+        layers = _plan(spec, input_shape, n_classes)
     except TooSmall as too_small:
         advice = _advice(spec, input_shape, n_classes)
         raise UserError(f"model.conv_layers={spec.conv_layers}: {too_small}; {advice}") from None
+    _refuse_huge(spec, layers)
+    return layers
 
 
 def _plan(spec: ConvNetSpec, input_shape: Shape, n_classes: int) -> tuple[Layer, ...]:
@@ -137,6 +145,21 @@ def _check_axes(spec: ConvNetSpec, input_shape: Shape) -> None:
         advice = f"remove data.spectrogram for sounds, or take a 2-D family: {others}"
     raise UserError(
         f"model.family={spec.family}: expected {expected}, got an input of {input_shape}: {advice}"
+    )
+
+
+def _refuse_huge(spec: ConvNetSpec, layers: tuple[Layer, ...]) -> None:
+    every = [part for layer in layers for part in (layer, *layer.parts)]
+    n_bytes = BYTES_PER_FLOAT * sum(layer.n_params for layer in every)
+    if n_bytes <= MOST_PARAMETER_BYTES:
+        return
+    largest = max(every, key=lambda layer: layer.n_params)
+    keys = ("base_channels", "conv_layers", "kernel", "fc_hidden")
+    raise UserError(
+        f"{', '.join(f'model.{key}={getattr(spec, key)}' for key in keys)}: expected a network of "
+        f"at most {MOST_PARAMETER_BYTES / 2**30:g} GiB of parameters, got {n_bytes / 2**30:,.1f} "
+        f"GiB, {BYTES_PER_FLOAT * largest.n_params / 2**30:,.1f} of them in {largest.name}: "
+        f"make one of these keys less"
     )
 
 

@@ -17,24 +17,33 @@ Count: TypeAlias = Annotated[int, Field(strict=True, ge=1, le=4096)]
 
 
 class ConvNetSpec(Settings):
-    """One network of a family. Keys that are not given are filled in from the family's preset."""
+    """One network of a family.
+
+    Keys that are not given are filled in from the family's preset, and else from the defaults here:
+    what the reports use where they do not say otherwise.
+    """
 
     family: str
     conv_layers: Count = Field(description="convolutions, however they are grouped into blocks")
     kernel: Count = Field(description="samples (pixels a side); of long_filter: the first one's")
     base_channels: Count = Field(description="channels of the first block")
-    fc_hidden: int = Field(strict=True, ge=0, le=2, description="hidden dense layers: 1024, 512")
-    activation: Activation
-    initializer: Initializer
+    fc_hidden: int = Field(0, strict=True, ge=0, le=2, description="hidden dense layers: 1024, 512")
+    activation: Activation = "relu"
+    initializer: Initializer = "glorot_uniform"
     dropout: float = Field(
+        0.5,
         strict=True,
         ge=0,
         lt=1,
         description="rate after each hidden dense layer, else before logits; of bands as well",
     )
-    batch_norm: bool = Field(strict=True, description="between convolution and activation")
-    pool: Literal["after", "before"] = Field(description="where a block pools: by its convolutions")
-    head: Literal["flatten", "average"] = Field(description="average: global, so that CAM exists")
+    batch_norm: bool = Field(False, strict=True, description="between convolution and activation")
+    pool: Literal["after", "before"] = Field(
+        "after", description="where a block pools: by its convolutions"
+    )
+    head: Literal["flatten", "average"] = Field(
+        "flatten", description="average: global, so that CAM exists"
+    )
 
     @model_validator(mode="before")
     @classmethod

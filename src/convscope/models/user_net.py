@@ -8,12 +8,14 @@ import hashlib
 import math
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from copy import deepcopy
 from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from convscope.errors import UserError
@@ -26,23 +28,68 @@ REST = "(rest)"
 
 
 def build_user_net(spec: UserNet, input_shape: Shape, n_classes: int) -> nn.Module:
-    """The module that the user's function makes, tried on two silent clips.
+    """The module that the user's function makes, after a copy of it has been tried on silent clips.
 
     Raises:
         UserError: if the file is not there, is not the one that was hashed, or fails; if what it
-            makes is no module, or does not give n_classes logits for each clip.
+            makes is no module, has nothing to train or a state that a run cannot keep, fails in
+            evaluation or in a step of training, or does not give n_classes logits for each clip.
     """
     make_net = _function(spec)
     with _blamed(spec, f"{spec.function}({input_shape}, {n_classes}) failed"):
         net = make_net(input_shape, n_classes)
     if not isinstance(net, nn.Module):
         raise _error(spec, f"expected a torch.nn.Module, got {type(net).__name__}")
-    with _blamed(spec, f"a batch of shape {(2, *input_shape)} failed"):
-        logits = _forward(net, input_shape, n_clips=2)
-    shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-    if shape != (2, n_classes):
-        raise _error(spec, f"expected logits of shape {(2, n_classes)} for two clips, got {shape}")
+    with torch.random.fork_rng(devices=[]):
+        with _blamed(spec, f"a batch of shape {(2, *input_shape)} failed"):
+            logits = _forward(net, input_shape, n_clips=2)
+        _check_logits(spec, logits, (2, n_classes))
+        _check_state(spec, net)
+        _try_training(spec, net, (3, *input_shape), n_classes)
     return net
+
+
+def _check_logits(spec: UserNet, logits: Any, expected: tuple[int, int]) -> None:
+    shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+    if shape != expected:
+        raise _error(
+            spec,
+            f"expected logits of shape {expected} for a batch of {expected[0]}, got {shape}: "
+            f"return one row of n_classes numbers for each clip",
+        )
+
+
+def _check_state(spec: UserNet, net: nn.Module) -> None:
+    """There is something to train, and nothing to keep but tensors."""
+    with _blamed(spec, "its parameters and state_dict() failed"):
+        trainable = [parameter.requires_grad for parameter in net.parameters()]
+        state = net.state_dict()
+    if not any(trainable):
+        frozen = f"{len(trainable)} with requires_grad=False" if trainable else "none"
+        raise _error(
+            spec,
+            f"expected parameters to train, got {frozen}: give it an nn.Parameter, or a layer "
+            f"that has some, with requires_grad=True",
+        )
+    for key, value in state.items():
+        if not isinstance(value, Tensor):
+            raise _error(
+                spec,
+                f"expected a state_dict of tensors, which a run can keep, got a "
+                f"{type(value).__name__} under {key!r}: register it as a buffer, or set it in "
+                f"{spec.function}",
+            )
+
+
+def _try_training(spec: UserNet, net: nn.Module, shape: tuple[int, ...], n_classes: int) -> None:
+    """Forward and backward in training mode, on a copy: `net` keeps its statistics."""
+    with _blamed(spec, f"a batch of shape {shape} failed in training mode"):
+        copy = deepcopy(net).train()
+        logits = copy(torch.zeros(shape))
+    _check_logits(spec, logits, (shape[0], n_classes))
+    with _blamed(spec, f"the gradient of a batch of shape {shape} failed"):
+        labels = torch.zeros(shape[0], dtype=torch.int64)
+        F.cross_entropy(logits.float(), labels).backward()
 
 
 def describe_user_net(spec: UserNet, input_shape: Shape, n_classes: int) -> tuple[LayerRow, ...]:
@@ -53,8 +100,13 @@ def describe_user_net(spec: UserNet, input_shape: Shape, n_classes: int) -> tupl
     """
     with torch.random.fork_rng(devices=[]):
         net = build_user_net(spec, input_shape, n_classes)
-        with FlopCounterMode(display=False) as counter, recorded_shapes(net) as outputs:
-            _forward(net, input_shape, n_clips=1)
+        with (
+            _blamed(spec, f"a batch of shape {(1, *input_shape)} failed"),
+            FlopCounterMode(display=False) as counter,
+            recorded_shapes(net) as outputs,
+        ):
+            logits = _forward(net, input_shape, n_clips=1)
+    _check_logits(spec, logits, (1, n_classes))
     rows = list(_rows(net, outputs, counter))
     rest_params = _n_params(net) - sum(row.params for row in rows)
     rest_flops = counter.get_total_flops() - sum(row.flops for row in rows)
@@ -155,9 +207,10 @@ def _shape(output: Any) -> Shape:
 
 @contextmanager
 def _blamed(spec: UserNet, what: str) -> Iterator[None]:
-    """Whatever the user's code raises, told in one line."""
+    """Whatever the user's code raises, told in one line; what it prints is no result of ours."""
     try:
-        yield
+        with redirect_stdout(sys.stderr):
+            yield
     except (Exception, SystemExit) as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise _error(spec, f"{what} with {reason}") from None

@@ -5,7 +5,8 @@ scale 1. Every random number is drawn for each clip, from the generator that is 
 state gives the same clips.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
 
 import torch
 from pydantic import Field
@@ -46,10 +47,6 @@ class AugmentConfig(Settings):
     )
 
 
-SOUND_KEYS = ("shift_seconds", "gain_db", "noise")
-IMAGE_KEYS = ("flip", "crop_pixels", "jitter")
-
-
 def check_augment(config: AugmentConfig, data: DataConfig) -> None:
     """Refuse what a recipe's data cannot be changed by.
 
@@ -58,7 +55,8 @@ def check_augment(config: AugmentConfig, data: DataConfig) -> None:
             of images; for a shift as long as the clip.
     """
     is_sound = isinstance(data, SoundConfig)
-    fitting, foreign = (SOUND_KEYS, IMAGE_KEYS) if is_sound else (IMAGE_KEYS, SOUND_KEYS)
+    tables = (SOUND_CHANGES, IMAGE_CHANGES)
+    fitting, foreign = tables if is_sound else tables[::-1]
     for key in foreign:
         if getattr(config, key):
             raise UserError(
@@ -90,33 +88,17 @@ def augment(
         generator: on the device of the clips, or on the CPU.
         rate_hz: of sounds, in Hz.
     """
-    if clips.ndim == 3:
-        return _augment_sounds(clips, config, generator, rate_hz)
-    return _augment_images(clips, config, generator)
-
-
-def _augment_sounds(
-    clips: Tensor, config: AugmentConfig, generator: torch.Generator, rate_hz: int | None
-) -> Tensor:
-    if config.shift_seconds:
-        if rate_hz is None:
-            raise ValueError("a shift in seconds needs rate_hz")
-        clips = shift(clips, round(config.shift_seconds * rate_hz), generator)
-    if config.gain_db:
-        clips = gain(clips, config.gain_db, generator)
-    if config.noise:
-        clips = noise(clips, config.noise, generator)
+    changes = SOUND_CHANGES if clips.ndim == 3 else IMAGE_CHANGES
+    for key, change in changes.items():
+        if by := getattr(config, key):
+            clips = change(clips, by, generator, rate_hz)
     return clips
 
 
-def _augment_images(clips: Tensor, config: AugmentConfig, generator: torch.Generator) -> Tensor:
-    if config.flip:
-        clips = flip(clips, generator)
-    if config.crop_pixels:
-        clips = crop(clips, config.crop_pixels, generator)
-    if config.jitter:
-        clips = jitter(clips, config.jitter, generator)
-    return clips
+def _samples(seconds: float, rate_hz: int | None) -> int:
+    if rate_hz is None:
+        raise ValueError("a shift in seconds needs rate_hz")
+    return round(seconds * rate_hz)
 
 
 def shift(clips: Tensor, most: int, generator: torch.Generator) -> Tensor:
@@ -158,6 +140,21 @@ def jitter(clips: Tensor, share: float, generator: torch.Generator) -> Tensor:
     clips = torch.lerp(clips.mean((1, 2, 3), keepdim=True), clips, contrast)
     clips = torch.lerp(clips.mean(1, keepdim=True), clips, saturation)
     return clips.clamp(0, 1)
+
+
+_Change: TypeAlias = Callable[[Tensor, Any, torch.Generator, int | None], Tensor]
+
+SOUND_CHANGES: dict[str, _Change] = {
+    "shift_seconds": lambda clips, by, rng, rate_hz: shift(clips, _samples(by, rate_hz), rng),
+    "gain_db": lambda clips, by, rng, _: gain(clips, by, rng),
+    "noise": lambda clips, by, rng, _: noise(clips, by, rng),
+}
+IMAGE_CHANGES: dict[str, _Change] = {
+    "flip": lambda clips, _by, rng, _: flip(clips, rng),
+    "crop_pixels": lambda clips, by, rng, _: crop(clips, by, rng),
+    "jitter": lambda clips, by, rng, _: jitter(clips, by, rng),
+}
+"""What each key of `AugmentConfig` does to clips, in this order, and given their rate in Hz."""
 
 
 class Mixed(NamedTuple):

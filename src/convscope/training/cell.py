@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from convscope.data.config import DATA_KINDS, DataConfig
 from convscope.errors import UserError
@@ -12,6 +12,8 @@ from convscope.run import cell_name
 from convscope.settings import validated
 from convscope.training.augment import check_augment
 from convscope.training.config import MODERN_AUGMENT, TRAIN_PRESETS, TrainConfig
+
+Known = TypeVar("Known")
 
 
 @dataclass(frozen=True)
@@ -52,9 +54,10 @@ def make_cell(recipe: Mapping[str, Mapping[str, Any]]) -> Cell:
     Raises:
         UserError: naming the key at fault.
     """
-    data = _data(recipe.get("data", {}))
+    values = recipe.get("data", {})
+    data = validated(data_kind(values), values, "data")
     model = make_spec(recipe.get("model", {}))
-    train = _train(recipe.get("train", {}), kind=recipe["data"]["kind"])
+    train = _train(recipe.get("train", {}), kind=values["kind"])
     cell = Cell(data, model, train)
     check_augment(cell.train.augment, cell.data)
     return cell
@@ -69,24 +72,29 @@ def check_network(cell: Cell) -> None:
     describe(cell.model, cell.data.shape, len(cell.data.names or ("one", "other")))
 
 
-def _data(values: Mapping[str, Any]) -> DataConfig:
-    kind = values.get("kind")
-    if kind not in DATA_KINDS:
-        came = "nothing" if kind is None else repr(kind)
-        raise UserError(f"data.kind: expected one of {', '.join(DATA_KINDS)}, got {came}")
-    return validated(DATA_KINDS[kind], values, "data")
+def data_kind(values: Mapping[str, Any]) -> type[DataConfig]:
+    """The settings that `kind` among the keys below data asks for.
+
+    Raises:
+        UserError: for no kind, or one that there is not.
+    """
+    return _named("data.kind", values.get("kind"), DATA_KINDS)
 
 
 def _train(values: Mapping[str, Any], kind: str) -> TrainConfig:
     own = dict(values)
     preset = own.pop("preset", "reports")
-    if preset not in TRAIN_PRESETS:
-        known = ", ".join(TRAIN_PRESETS)
-        raise UserError(f"train.preset: expected one of {known}, got {preset!r}")
-    base = TRAIN_PRESETS[preset]
+    base = _named("train.preset", preset, TRAIN_PRESETS)
     if preset == "modern":
         base = {**base, "augment": MODERN_AUGMENT[kind]}
     return validated(TrainConfig, _merged(base, own), "train")
+
+
+def _named(key: str, name: Any, known: Mapping[str, Known]) -> Known:
+    if not isinstance(name, str) or name not in known:
+        came = "nothing" if name is None else repr(name)
+        raise UserError(f"{key}: expected one of {', '.join(known)}, got {came}")
+    return known[name]
 
 
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,26 @@
+"""A bar of progress on standard error."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress, ProgressColumn
+
+
+class Bar(Progress):
+    """A bar of one task; it appears when it is first told of progress, and not before."""
+
+    def __init__(self, what: str, *columns: ProgressColumn, total: float | None = None) -> None:
+        super().__init__(*columns, console=Console(stderr=True))
+        self._only = self.add_task(what, total=total)
+
+    def tell(self, **changes: Any) -> None:
+        """Update the task: completed, total, description."""
+        self.start()
+        self.update(self._only, **changes)
+
+    def __enter__(self) -> "Bar":
+        return self
+
+    def stop(self) -> None:
+        if self.live.is_started:
+            super().stop()
