@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.box import SIMPLE
 from rich.table import Table
 
 from convscope.cli.show import print_table
@@ -61,9 +62,7 @@ def main(
         for name, net in NETS.items()
         if only in (None, name)
     ]
-    table = Table(
-        "net", "parameters", "test accuracy", "mean", "expected", "holds", "seconds an epoch"
-    )
+    table = Table("net", "params", "each", "mean", "expected", "holds", "s an epoch", box=SIMPLE)
     for row in rows:
         table.add_row(*(str(value) for value in row.values()))
     print_table(table)

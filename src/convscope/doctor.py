@@ -62,7 +62,7 @@ def _gpu() -> Finding:
         free, total = torch.cuda.mem_get_info()
         name = torch.cuda.get_device_name()
         return Finding("GPU", True, f"{name}, {free / 2**30:.1f} of {total / 2**30:.1f} GiB free")
-    if torch.mps.is_available():
+    if torch.backends.mps.is_available():
         return Finding("GPU", True, "Apple (mps): untried, ask for it with train.device=mps")
     remedy = "trains on the CPU; for an NVIDIA GPU install its driver and a CUDA build of torch"
     return Finding("GPU", False, "none that torch can use", remedy)

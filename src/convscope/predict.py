@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.box import SIMPLE
 from rich.table import Table
 from scipy.special import softmax
 
@@ -108,7 +109,7 @@ def _windows(config: DataConfig, file: Path) -> Clips:
 
 def prediction_table(predictions: list[Prediction]) -> Table:
     """The three most probable classes of every window."""
-    table = Table("file", "from s", "to s", "label", "probability", "then")
+    table = Table("file", "from s", "to s", "label", "probability", "then", box=SIMPLE)
     for each in predictions:
         first, *others = list(each.probabilities.items())[:3]
         then = ", ".join(f"{name} {probability:.3f}" for name, probability in others)

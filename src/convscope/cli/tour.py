@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from convscope.cli.commands import resumable
-from convscope.cli.show import Json, log_to_stderr, print_json, print_table
+from convscope.cli.show import Json, log_to_stderr, print_json
 
 
 def add_to(app: typer.Typer) -> None:
@@ -33,16 +33,13 @@ def demo(
 
 def doctor(json: Json = False) -> None:
     """What works here, what is missing, how to get it."""
-    from rich.table import Table
-
     from convscope.doctor import examine
 
     findings = examine()
     if json:
         print_json([finding.to_dict() for finding in findings])
         return
-    table = Table("", "what", "found", "how to get it")
     for finding in findings:
-        mark = "works" if finding.works else "missing"
-        table.add_row(mark, finding.what, finding.found, finding.remedy)
-    print_table(table)
+        print(f"{'works' if finding.works else 'missing':<9}{finding.what}: {finding.found}")
+        if finding.remedy:
+            print(f"{'':<9}{finding.remedy}")

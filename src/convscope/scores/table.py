@@ -1,5 +1,6 @@
 """Scores as tables for the terminal."""
 
+from rich.box import SIMPLE
 from rich.table import Table
 
 from convscope.scores.metrics import MeanScores, Scores
@@ -7,7 +8,7 @@ from convscope.scores.metrics import MeanScores, Scores
 
 def class_table(result: Scores) -> Table:
     """Precision, recall, F1 and support of each class, and their means; undefined is a dash."""
-    table = Table("class", show_footer=False)
+    table = Table("class", box=SIMPLE)
     for heading in ("precision", "recall", "F1", "clips"):
         table.add_column(heading, justify="right")
     for each in result.classes:
@@ -17,14 +18,6 @@ def class_table(result: Scores) -> Table:
     table.add_section()
     for name, means in (("mean over classes", result.macro), ("mean over clips", result.weighted)):
         table.add_row(name, *_means(means), str(result.n))
-    return table
-
-
-def confusion_table(result: Scores) -> Table:
-    """The confusion matrix: rows actual, columns predicted, zeros left blank."""
-    table = Table("actual \\ predicted", *(each.name for each in result.classes))
-    for each, row in zip(result.classes, result.confusion, strict=True):
-        table.add_row(each.name, *(str(count) if count else "" for count in row))
     return table
 
 

@@ -209,7 +209,11 @@ def pick_device(name: str) -> torch.device:
     Raises:
         UserError: for a device that this machine lacks.
     """
-    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.mps.is_available()}
+    present = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
     if name == "auto":
         name = "cuda" if present["cuda"] else "cpu"
     if not present[name]:
