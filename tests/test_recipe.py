@@ -79,8 +79,8 @@ def test_the_modern_preset_mirrors_no_digits() -> None:
 @pytest.mark.parametrize(
     ("assignment", "message"),
     [
-        ("train.epochs", "train.epochs: expected key=value such as train.epochs=5"),
-        ("epochs=5", "epochs=5: expected key=value such as train.epochs=5"),
+        ("train.epochs", "train.epochs: expected section.key=value such as train.epochs=5"),
+        ("epochs=5", "epochs=5: expected section.key=value such as train.epochs=5"),
         ("trian.epochs=5", r"trian is not a section of a recipe \(did you mean 'train'\?\)"),
         ("train.epoch=5", r"train.epoch is not a known key \(did you mean 'epochs'\?\); known: "),
         ("train.epochs=many", r"train.epochs: expected integer.*, got 'many'"),
@@ -114,7 +114,7 @@ def test_the_modern_preset_mirrors_no_digits() -> None:
             "data.folder=123",
             """data.folder: expected string, got 123: quote it, data.folder='"123"'""",
         ),
-        ("train={epochs: 0}", "expected key=value such as train.epochs=5"),
+        ("train={epochs: 0}", "expected section.key=value such as train.epochs=5"),
         ("train.augment={noise: 1, noise: 0}", "the key noise stands there twice: keep one"),
     ],
 )

@@ -1,3 +1,3 @@
-"""Train families of small CNNs on sound and images, see what they learned."""
+"""Train families of small CNNs on sound and images, see where they err."""
 
 __version__ = "0.1.0"

@@ -27,8 +27,8 @@ HOW_FAR = (
     "How far synthesised words carry: espeak-ng has few voices and speaks more evenly than people "
     "do, so the accuracies on this page are those on synthesised words. A net trained on 6,400 of "
     "them alone had 0.9863 on synthesised clips of speakers it did not know, and 0.6643 (95 % "
-    "interval 0.6317 to 0.6954) on 840 real recordings of the same words: far above chance, 0.0625, "
-    "and far below the 0.95 of nets of that size that were trained on recordings (LOG.md)."
+    "interval 0.6317 to 0.6954) on 840 real recordings of the same words: far above chance "
+    "(0.0625), and far below the 0.95 of nets of that size trained on recordings (LOG.md)."
 )
 """What the page says of the way from synthesised words to real ones; measured as LOG.md tells."""
 

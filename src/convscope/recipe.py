@@ -116,7 +116,10 @@ def _split_assignment(assignment: str) -> tuple[list[str], str]:
     key, equals, value = assignment.partition("=")
     path = key.split(".")
     if not equals or len(path) < 2 or not all(path):
-        raise UserError(f"{assignment}: expected key=value such as train.epochs=5")
+        raise UserError(
+            f"{assignment}: expected section.key=value such as train.epochs=5, with one of the "
+            f"sections {', '.join(SECTIONS)}"
+        )
     _check_section(path[0])
     return path, value
 

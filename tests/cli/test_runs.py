@@ -131,7 +131,7 @@ def test_predict_answers_for_the_good_files_among_bad_ones(
         ("data.classes=[a, b]", "data.classes has no effect on a score"),
         ("data.kind=[a]", "data.kind: expected one of words"),
         ("data.kind=sounds data.image_size=3", "data.image_size is not a known key"),
-        ("epochs=3", "expected key=value"),
+        ("epochs=3", "expected section.key=value"),
     ],
 )
 def test_score_refuses_what_would_do_nothing(

@@ -20,7 +20,9 @@ def make_run(folder: Path, state: str = "done", chance: bool = False, **scores: 
     """A run folder with what the board reads; `scores` only where it is done."""
     run = Run(folder)
     model = {"family": "custom", "conv_layers": 8, "kernel": 5, "base_channels": 32}
-    run.write_config({"model": {**model, "dropout": 0.75, "batch_norm": True}})
+    model |= {"dropout": 0.75, "batch_norm": True}
+    run.write_config({"data": {"kind": "words"}, "model": model})
+    run.write_json("environment.json", {"classes": ["a", "b"], "data": {"fingerprint": "same"}})
     run.write_epochs([{"epoch": 1, "seconds": 2.5}, {"epoch": 2, "seconds": 3.5}])
     run.write_status(state=state, chance=chance)
     if state == "done":
@@ -61,6 +63,22 @@ def test_rows_go_by_accuracy_then_size_and_unfinished_ones_come_last(tmp_path: P
     rows = board_rows(runs)
     assert [row.run for row in rows] == ["best", "small", "large", "running"]
     assert [row.pareto for row in rows] == [True, True, False, False]
+
+
+def test_runs_on_other_data_do_not_compete_and_are_told_apart(tmp_path: Path) -> None:
+    best = done(tmp_path / "best", params=10, accuracy=0.9)
+    other = done(tmp_path / "other", params=10, accuracy=0.8)
+    environment = {"classes": ["a", "b", "c"], "data": {"fingerprint": "other"}}
+    other.write_json("environment.json", environment)
+    rows = board_rows([best, other])
+    assert [(row.data, row.pareto) for row in rows] == [("words 2", True), ("words 3", True)]
+    assert "words 3" in printed([best, other])
+    assert "words 2" not in printed([best])
+
+
+def test_a_run_at_chance_is_never_on_the_front(tmp_path: Path) -> None:
+    (row,) = board_rows([done(tmp_path / "a", params=10, accuracy=0.1, chance=True)])
+    assert row.pareto is False
 
 
 @pytest.mark.parametrize("state", ["running", "failed", "interrupted"])

@@ -13,7 +13,7 @@ app = typer.Typer(
     cls=Commands,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Train families of small CNNs on sound and images, and see what they learned.",
+    help="Train families of small CNNs on sound and images, and see where they err.",
 )
 
 

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 Json = Annotated[bool, typer.Option("--json", help="JSON on one line, for machines.")]
 Assignments = Annotated[
     list[str] | None,
-    typer.Argument(help="Settings over the recipe's, such as train.epochs=5.", metavar="KEY=VALUE"),
+    typer.Argument(
+        help="Settings laid over the recipe's, such as data.folder=DIR.", metavar="KEY=VALUE"
+    ),
 ]
 
 

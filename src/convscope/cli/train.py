@@ -111,9 +111,12 @@ def _print_summary(run: "Run", summary: dict[str, Any]) -> None:
     low, high = summary["interval"]
     print(
         f"test accuracy {summary['test_accuracy']:.4f} (95 % interval {low:.4f} to {high:.4f}), "
-        f"{summary['params']:,} parameters, best of {summary['epochs']} epochs: "
-        f"{summary['best_epoch']}, {summary['seconds']:.0f} s"
+        f"{summary['params']:,} parameters, weights of epoch {summary['best_epoch']} of "
+        f"{summary['epochs']}, trained in {summary['seconds']:.0f} s"
     )
     if summary["chance"]:
-        print("this net never left chance: it answers no better than guessing")
+        n = run.scores["n"]
+        print(
+            f"on {n:,} test clips this cannot be told from guessing: train longer, or on more data"
+        )
     print(run.folder)

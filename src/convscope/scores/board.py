@@ -26,10 +26,12 @@ class BoardRow:
         accuracy, interval: on the test clips, with its 95 % interval.
         epochs: epochs that were trained, the chosen one and those after it included.
         seconds: that they took together.
+        data: its kind and number of classes.
+        fingerprint: of the data: runs on other data are other tasks.
         state: running, done, failed or interrupted.
         chance: whether the network never left chance.
-        pareto: whether no other run of the board is smaller and at least as accurate, or more
-            accurate and no larger.
+        pareto: whether no other run of the board on the same data is smaller and at least as
+            accurate, or more accurate and no larger; never of a run at chance.
     """
 
     run: str
@@ -44,6 +46,8 @@ class BoardRow:
     interval: Interval | None
     epochs: int
     seconds: float
+    data: str
+    fingerprint: str | None
     state: str
     chance: bool
     pareto: bool = False
@@ -66,10 +70,13 @@ def find_runs(folders: Iterable[Path]) -> list[Run]:
 def board_rows(runs: Iterable[Run]) -> list[BoardRow]:
     """The rows of a board: the most accurate first, of equals the smaller; then the unfinished."""
     rows = sorted(map(_row, runs), key=_rank)
-    params = np.array([row.params for row in rows], dtype=np.float64)  # None becomes nan
-    accuracy = np.array([row.accuracy for row in rows], dtype=np.float64)
-    front = pareto_front(params, accuracy).tolist()
-    return [replace(row, pareto=is_on) for row, is_on in zip(rows, front, strict=True)]
+    front = np.zeros(len(rows), dtype=np.bool_)
+    for fingerprint in {row.fingerprint for row in rows}:  # other data is another task
+        same = np.array([row.fingerprint == fingerprint and not row.chance for row in rows])
+        params = np.array([row.params for row in rows], dtype=np.float64)[same]  # None: nan
+        accuracy = np.array([row.accuracy for row in rows], dtype=np.float64)[same]
+        front[same] = pareto_front(params, accuracy)
+    return [replace(row, pareto=is_on) for row, is_on in zip(rows, front.tolist(), strict=True)]
 
 
 def pareto_front(costs: ArrayLike, values: ArrayLike) -> NDArray[np.bool_]:
@@ -98,15 +105,20 @@ def board_table(rows: Sequence[BoardRow]) -> Table:
     A star marks the Pareto front; a run that is not done shows its state in place of an accuracy.
     """
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
-    table.caption, table.caption_justify = "* no other run here is smaller and better", "left"
-    table.add_column("run", overflow="fold", min_width=12)
-    table.add_column("network", overflow="fold")
+    several = len({row.fingerprint for row in rows}) > 1
+    caption = "* no other run on the same data is smaller and better"
+    table.caption, table.caption_justify = caption, "left"
+    table.add_column("run", no_wrap=True, overflow="ignore")
+    table.add_column("network", overflow="fold", min_width=11)
+    if several:
+        table.add_column("data", overflow="fold")
     table.add_column("params", justify="right", no_wrap=True)
     table.add_column("accuracy", no_wrap=True)
-    for heading in ("95 %", "epochs", "s"):
+    for heading in ("95 %", "s"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
-        table.add_row(*_cells(row))
+        run, network, *others = _cells(row)
+        table.add_row(run, network, *([row.data] if several else []), *others)
     return table
 
 
@@ -126,6 +138,8 @@ def _runs_in(folder: Path) -> list[Run]:
 
 def _row(run: Run) -> BoardRow:
     model: dict[str, Any] = run.config.get("model", {})
+    environment = run.environment
+    n_classes = len(environment.get("classes", []))
     scores = run.scores if run.is_done else {}
     status, epochs = run.status, run.epochs
     return BoardRow(
@@ -141,6 +155,8 @@ def _row(run: Run) -> BoardRow:
         interval=Interval(*scores["interval"]) if "interval" in scores else None,
         epochs=len(epochs),
         seconds=sum(row.get("seconds", 0.0) for row in epochs),
+        data=f"{run.config.get('data', {}).get('kind', '')} {n_classes or ''}".strip(),
+        fingerprint=environment.get("data", {}).get("fingerprint"),
         state="done" if run.is_done else _unfinished_state(status),
         chance=bool(status.get("chance", False)),
     )
@@ -164,7 +180,6 @@ def _cells(row: BoardRow) -> list[str]:
         "" if row.params is None else f"{row.params:,}",
         row.state if row.accuracy is None else f"{row.accuracy:.4f}{_marks(row)}",
         "" if row.interval is None else "{:.3f}–{:.3f}".format(*row.interval),
-        str(row.epochs),
         f"{row.seconds:.0f}",
     ]
 
