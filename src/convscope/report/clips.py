@@ -81,7 +81,7 @@ def wav(samples: NDArray[np.int16], rate_hz: int) -> bytes:
 def sound_picture(samples: NDArray[np.int16], rate_hz: int) -> bytes:
     """A small PNG of a sound (n_times,): its waveform, and below it its power from 0 to rate / 2.
 
-    The power is in dB below the strongest, 80 dB deep, the highest frequency at the top.
+    The power is in dB below the strongest, over a range of 80 dB, the highest frequency at the top.
     """
     waveform = (samples / FULL_SCALE).astype(np.float32)
     image = Image.new("RGB", (WIDTH, WAVEFORM_HEIGHT + POWER_HEIGHT), "white")
