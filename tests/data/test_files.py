@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from convscope.data.files import ClipFile, list_class_folders, require_folder, settle_splits
+from convscope.data.files import (
+    ClipFile,
+    clip_path,
+    list_class_folders,
+    require_folder,
+    settle_splits,
+)
 from convscope.data.splits import hashed_split, held_out_split
 from convscope.errors import UserError
 
@@ -119,3 +125,11 @@ def test_a_folder_that_may_not_be_opened_is_named(
     monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(UserError, match=r"data\.folder: .* cannot be read \(Permission denied\)"):
         list_class_folders(tmp_path, SUFFIXES)
+
+
+def test_a_clip_lies_below_its_folder_and_of_a_manifest_beside_the_csv(tmp_path: Path) -> None:
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_text("path,label,split\n")
+    assert clip_path(str(tmp_path), "bed/a.wav") == tmp_path / "bed" / "a.wav"
+    assert clip_path(str(manifest), "bed/a.wav") == tmp_path / "bed" / "a.wav"
+    assert clip_path("~/data", "a.wav") == Path.home() / "data" / "a.wav"

@@ -57,7 +57,7 @@ class Terminated(KeyboardInterrupt):
 def heed_sigterm() -> None:
     """From here on SIGTERM raises `Terminated`."""
 
-    def terminate(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    def terminate(_number: int, _frame: FrameType | None) -> None:
         raise Terminated
 
     signal.signal(signal.SIGTERM, terminate)

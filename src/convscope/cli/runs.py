@@ -74,11 +74,10 @@ def errors(
 
 def _file(run: "Run", id: str) -> str | None:
     """The file of a clip; None for a row of MNIST's arrays."""
+    from convscope.data.files import clip_path
+
     data = run.config["data"]
-    if data["kind"] == "mnist":
-        return None
-    folder = Path(data["folder"]).expanduser()
-    return str((folder.parent if data["kind"] == "manifest" else folder) / id)
+    return None if data["kind"] == "mnist" else str(clip_path(data["folder"], id))
 
 
 class Part(StrEnum):

@@ -91,6 +91,17 @@ def require_folder(folder: str | None, or_file: bool = False) -> Path:
     return path
 
 
+def clip_path(folder: str | None, id: str) -> Path:
+    """Where a clip lies: ids count from the data folder, of a manifest from that of its CSV file.
+
+    Args:
+        folder: as the recipe names it; `~` is the user's home.
+        id: of the clip.
+    """
+    root = Path(folder or ".").expanduser()
+    return (root.parent if root.is_file() else root) / id
+
+
 def refuse_closed(folder: Path, error: OSError) -> NoReturn:
     """Raise a UserError that names the folder."""
     raise UserError(

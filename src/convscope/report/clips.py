@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from convscope.data.config import DataConfig, ImagesConfig, MnistConfig, SoundConfig
-from convscope.data.files import Unreadable
+from convscope.data.files import Unreadable, clip_path
 from convscope.data.images import image_decoder
 from convscope.data.mnist import load_mnist
 from convscope.data.sound_files import FULL_SCALE, sound_decoder
@@ -91,7 +91,7 @@ def sound_picture(samples: NDArray[np.int16], rate_hz: int) -> bytes:
 
 
 def _shown(clip: WrongClip, config: DataConfig, read: Read) -> ShownClip:
-    file = str(_folder(config) / clip.id)
+    file = str(clip_path(config.folder, clip.id))
     try:
         content = read(clip.id)
     except (Unreadable, UserError) as error:
@@ -109,10 +109,10 @@ def _reader(config: DataConfig) -> Read:
         return _mnist_reader(config)
     if isinstance(config, ImagesConfig):
         decode = image_decoder(config)
-        return lambda id: decode(_existing(_folder(config) / id))[0]
+        return lambda id: decode(_existing(clip_path(config.folder, id)))[0]
     assert isinstance(config, SoundConfig), f"no reader for {type(config).__name__}"
     decoder = sound_decoder(config)
-    return lambda id: decoder.decode(_existing(_folder(config) / id))[0]
+    return lambda id: decoder.decode(_existing(clip_path(config.folder, id)))[0]
 
 
 def _mnist_reader(config: MnistConfig) -> Read:
@@ -127,12 +127,6 @@ def _mnist_reader(config: MnistConfig) -> Read:
         return clips()[id]
 
     return read
-
-
-def _folder(config: DataConfig) -> Path:
-    """From where the ids count: of a manifest that is the folder of its CSV file."""
-    folder = Path(config.folder or ".").expanduser()
-    return folder.parent if folder.is_file() else folder
 
 
 def _existing(path: Path) -> Path:
