@@ -94,6 +94,8 @@ def _remedy(key: str, error: ErrorDetails) -> str:
 def _known_keys(kind: type[Settings], path: list[str]) -> list[str]:
     """The keys of the group of settings that stands at `path` below `kind`."""
     for part in path:
+        if part not in kind.model_fields:  # a name, of a server for one
+            continue
         annotation = kind.model_fields[part].annotation
         groups = [
             a

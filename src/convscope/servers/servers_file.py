@@ -1,0 +1,120 @@
+"""servers.yaml: what a lab says of its machines."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field, model_validator
+
+from convscope.errors import UserError
+from convscope.servers.limits import Limits
+from convscope.settings import Settings, validated
+
+
+class Server(Settings):
+    """One machine, under the name that people call it by."""
+
+    host: str | None = None
+    """Its host name, where that is another."""
+
+    limits: Limits | None = None
+    """What must be free on it; what is not given here is as for all servers."""
+
+
+class ServersFile(Settings):
+    """All that a servers file says."""
+
+    limits: Limits | None = None
+    """What must be free on every machine, those that are not under `servers` included."""
+
+    servers: dict[str, Server] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _one_server_a_host(self) -> "ServersFile":
+        seen: dict[str, str] = {}
+        for name, server in self.servers.items():
+            host = (server.host or name).lower()
+            if host in seen:
+                raise ValueError(
+                    f"servers: {seen[host]} and {name} are the same host, {host}: keep one of them"
+                )
+            seen[host] = name
+        return self
+
+    def limits_for(self, hostname: str) -> Limits | None:
+        """The limits of one machine, its own laid over those for all; None where none are given.
+
+        It is found under its name or its `host`, and up to the first dot where only one of the two
+        is a full name: gpu7 is gpu7.lab.org.
+        """
+        for name, server in self.servers.items():
+            if server.limits and _same_host(hostname, server.host or name):
+                return server.limits.over(self.limits or Limits())
+        return self.limits
+
+
+def _same_host(one: str, other: str) -> bool:
+    one, other = one.lower(), other.lower()
+    return one == other or one == other.partition(".")[0] or other == one.partition(".")[0]
+
+
+def read_servers_file(path: Path | None = None) -> ServersFile:
+    """What the file `path` says, otherwise ./servers.yaml, otherwise that of the user's settings.
+
+    Without any of them there are no servers and no limits.
+
+    Raises:
+        UserError: for a file that cannot be read, or whatever is wrong in it, naming the key.
+    """
+    found = path or next(filter(os.path.exists, _places()), None)
+    if found is None:
+        return ServersFile()
+    try:
+        return validated(ServersFile, _read_yaml(found), "file")
+    except UserError as error:
+        problem = str(error).removeprefix("file: ").removeprefix("file.")
+        raise UserError(f"{found}: {problem}") from None
+
+
+def _places() -> list[Path]:
+    settings = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
+    return [Path("servers.yaml"), Path(settings, "convscope", "servers.yaml")]
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which no name stands twice."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node: yaml.MappingNode = super().compose_mapping_node(anchor)
+        names = [key.value for key, _ in node.value]
+        for i, name in enumerate(names):
+            if name in names[:i]:
+                mark = node.value[i][0].start_mark
+                problem = f"{name} stands there twice: keep one of them"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
+        return node
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    """The keys and values of a file; an empty one has none."""
+    try:
+        values = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+    except FileNotFoundError:
+        raise UserError("no such file: expected a servers file, such as servers.yaml") from None
+    except OSError as error:
+        raise UserError(f"cannot be read ({error.strerror}): expected a servers file") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise UserError(f"is not YAML: {_problem(error)}") from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise UserError(f"expected the keys limits and servers, got {values!r:.40}")
+    return values
+
+
+def _problem(error: Exception) -> str:
+    """What is wrong with YAML, and in which line."""
+    mark = getattr(error, "problem_mark", None)
+    problem = " ".join(str(getattr(error, "problem", None) or error).split())
+    return f"line {mark.line + 1}: {problem}" if mark else problem
