@@ -10,3 +10,7 @@ class UserError(Exception):
 
 class RunFailed(Exception):
     """A training that began and could not end well: exit code 1, its reason kept in the run."""
+
+
+class NoRoom(RunFailed):
+    """A training that the memory here is too small for: with more room it would go on."""

@@ -387,3 +387,34 @@ def test_the_files_of_a_run_are_plain_data(
         assert predictions["logits"].shape == (30, 3)
     header = run.path(EPOCHS).read_text().splitlines()[0].split(",")
     assert [name for name in header if "time" in name or "host" in name] == []
+
+
+@pytest.mark.parametrize("kept_epochs", [0, 2])
+def test_that_batch_norm_was_divided_stays_marked_when_a_run_goes_on_with_room_enough(
+    tones: Tones, spec: ModelSpec, config: TrainConfig, tmp_path: Path, kept_epochs: int
+) -> None:
+    little = config.model_copy(update={"micro_batch": 8, "divide_batch_norm": True})
+    with pytest.raises(KeyboardInterrupt):
+        fit(spec, tones(), little, tmp_path, StopAt(kept_epochs + 1, 2, interrupt))
+    run = fit(spec, tones(), config, tmp_path)
+    assert run.status.get("divided", False) is (kept_epochs > 0)
+
+
+def test_the_peak_of_memory_is_known_after_the_first_epoch_of_every_attempt(
+    tones: Tones,
+    spec: ModelSpec,
+    config: TrainConfig,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    peaks = iter([1_000, 2_000, 3_000, 4_000])
+    monkeypatch.setattr("convscope.training.fit.peak_memory", lambda device: next(peaks))
+    with pytest.raises(KeyboardInterrupt):
+        fit(spec, tones(), config, tmp_path, StopAt(2, 1, interrupt))
+    [folder] = tmp_path.iterdir()
+    run = Run(folder)
+    assert run.status["peak_memory_bytes"] == 1_000
+    with pytest.raises(KeyboardInterrupt):
+        fit(spec, tones(), config, tmp_path, StopAt(4, 1, interrupt))
+    assert run.status["peak_memory_bytes"] == 2_000
+    assert fit(spec, tones(), config, tmp_path).status["peak_memory_bytes"] == 4_000

@@ -6,11 +6,16 @@ from torch.nn import functional as F
 
 
 class RReLU(nn.RReLU):
-    """torch's randomised leaky ReLU; in evaluation a plain leaky ReLU, which exports to ONNX."""
+    """x where x > 0, else a · x: a uniform in [lower, upper] in training, their mean in evaluation.
+
+    torch's own draws slopes on a CPU for the negative numbers alone, so that the slopes of one clip
+    depend on the clips before it. Here every number has a slope drawn, used or not.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
         if self.training:
-            return super().forward(x)
+            slopes = torch.empty_like(x).uniform_(self.lower, self.upper)
+            return x * slopes.masked_fill_(x > 0, 1)
         return F.leaky_relu(x, (self.lower + self.upper) / 2)
 
 

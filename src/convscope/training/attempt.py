@@ -12,14 +12,23 @@ import torch
 
 from convscope.data.dataset import Dataset
 from convscope.environment import describe_environment
-from convscope.errors import RunFailed, UserError
+from convscope.errors import NoRoom, RunFailed, UserError
 from convscope.models.spec import UserNet
 from convscope.run import ENVIRONMENT, STATE, Run
 from convscope.training.cell import Cell
 from convscope.training.engine import pick_device
+from convscope.training.memory import is_out_of_memory
 from convscope.types import SPLITS
 
 log = logging.getLogger(__name__)
+
+
+class Held(UserError):
+    """The run is being trained by another process."""
+
+
+class Interrupted(Exception):
+    """What a watcher raises to end an attempt after an epoch that is kept; its text is why."""
 
 
 @contextmanager
@@ -27,13 +36,14 @@ def attempt(run: Run, cell: Cell, data: Dataset) -> Iterator[None]:
     """Hold the run's folder, fill it in, and keep how the attempt ends in its status.
 
     Raises:
-        UserError: where another process holds the folder, it was made for other data, or it cannot
-            be written.
+        Held: where another process holds the folder.
+        UserError: where it was made for other data, or cannot be written.
         RunFailed: what the body raises, a full disk, or a user's own net that fails.
+        NoRoom: where memory is too small for what cannot be divided.
     """
     try:
         run.folder.mkdir(parents=True, exist_ok=True)
-        with _held(run), _threads_put_back():
+        with held(run), _threads_put_back():
             run.tidy()
             if run.is_done or run.path(STATE).is_file():
                 _refuse_other_data(run, data)
@@ -50,8 +60,12 @@ def attempt(run: Run, cell: Cell, data: Dataset) -> Iterator[None]:
 
 
 @contextmanager
-def _held(run: Run) -> Iterator[None]:
-    """A lock on the folder itself: it leaves no file behind and ends with its process."""
+def held(run: Run) -> Iterator[None]:
+    """A lock on the folder itself: it leaves no file behind and ends with its process.
+
+    Raises:
+        Held: where another process has it.
+    """
     descriptor = os.open(run.folder, os.O_RDONLY)
     try:
         _lock(descriptor, run)
@@ -65,7 +79,7 @@ def _lock(descriptor: int, run: Run) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         host, pid = run.status.get("host"), run.status.get("pid")
-        raise UserError(
+        raise Held(
             f"{run.folder} is being trained by process {pid} on {host}: wait for it, or stop it"
         ) from None
 
@@ -132,6 +146,9 @@ def _ending_kept(run: Run, cell: Cell) -> Iterator[None]:
         with suppress(OSError):
             run.write_status(state="interrupted", reason="interrupted by the user")
         raise
+    except Interrupted as error:
+        run.write_status(state="interrupted", reason=str(error))
+        raise
     except Exception as error:
         reason = _reason(run, cell, error)
         with suppress(OSError):
@@ -143,13 +160,21 @@ def _reason(run: Run, cell: Cell, error: Exception) -> Exception:
     """The error in words, where it is the user's or the disk's; else itself, to be traced back."""
     if isinstance(error, OSError):
         return _in_words(run, error)
+    if is_out_of_memory(error):
+        return NoRoom(
+            "memory is too small for the training of this net: wait until there is more room, or "
+            f"take fewer clips a step with train.batch_size ({_first_line(error)})"
+        )
     if isinstance(error, UserError | RunFailed) or not isinstance(cell.model, UserNet):
         return error
-    first_line = next(iter(str(error).splitlines()), "")
     return RunFailed(
-        f"the net of {cell.model.family} failed in training: {type(error).__name__}: {first_line}: "
-        "mend the file and give the same command again"
+        f"the net of {cell.model.family} failed in training: {type(error).__name__}: "
+        f"{_first_line(error)}: mend the file and give the same command again"
     )
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "")
 
 
 def _in_words(run: Run, error: OSError) -> Exception:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
 from convscope.data.config import DATA_KINDS, DataConfig
@@ -12,6 +13,7 @@ from convscope.run import cell_name
 from convscope.settings import validated
 from convscope.training.augment import check_augment
 from convscope.training.config import MODERN_AUGMENT, TRAIN_PRESETS, TrainConfig
+from convscope.training.pieces import check_micro_batch
 
 Known = TypeVar("Known")
 
@@ -33,7 +35,7 @@ class Cell:
             "train": self.train.identity(),
         }
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The name of the run folder: the same for every place where this cell is trained."""
         return cell_name(self.identity)
@@ -60,6 +62,7 @@ def make_cell(recipe: Mapping[str, Mapping[str, Any]]) -> Cell:
     train = _train(recipe.get("train", {}), kind=values["kind"])
     cell = Cell(data, model, train)
     check_augment(cell.train.augment, cell.data)
+    check_micro_batch(cell.train, getattr(model, "batch_norm", False))
     return cell
 
 

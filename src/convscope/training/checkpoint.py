@@ -18,6 +18,10 @@ from convscope.training.engine import Engine, pick_device
 Weights = dict[str, Tensor]
 
 
+class DamagedState(UserError):
+    """A kept state that cannot be read."""
+
+
 @dataclass
 class Progress:
     """How far a training is: its epochs, and the weights of the least validation loss."""
@@ -70,7 +74,7 @@ def load_progress(run: Run, engine: Engine) -> Progress:
     """The kept state put into the engine; a new start where there is none.
 
     Raises:
-        UserError: for a state that cannot be read.
+        DamagedState: for a state that cannot be read.
     """
     path = run.path(STATE)
     if not path.is_file():
@@ -81,8 +85,10 @@ def load_progress(run: Run, engine: Engine) -> Progress:
         engine.optimizer.load_state_dict(state["optimizer"])
         best = {key: value.cpu() for key, value in state["best"].items()}
         return Progress(state["rows"], best, state["best_epoch"])
+    except torch.OutOfMemoryError:
+        raise
     except Exception as error:  # whatever a damaged file makes torch raise
-        raise UserError(
+        raise DamagedState(
             f"{path} cannot be read ({type(error).__name__}): delete it and give the same command "
             "again to train this run from its start"
         ) from error

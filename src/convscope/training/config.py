@@ -15,7 +15,9 @@ class TrainConfig(Settings):
     epochs and patience are ours.
     """
 
-    not_in_name: ClassVar[frozenset[str]] = frozenset({"device", "threads"})
+    not_in_name: ClassVar[frozenset[str]] = frozenset(
+        {"device", "threads", "micro_batch", "divide_batch_norm"}
+    )
 
     seed: int = Field(0, ge=0, description="decides weights, order, dropout and augmentation")
     epochs: int = Field(60, ge=1, description="at most so many")
@@ -33,6 +35,14 @@ class TrainConfig(Settings):
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     threads: int | None = Field(
         None, ge=1, le=1024, description="CPU threads; null: torch's choice"
+    )
+    micro_batch: int | None = Field(
+        None, ge=1, description="at most so many clips at once; null: as many as memory holds"
+    )
+    divide_batch_norm: bool = Field(
+        False,
+        strict=True,
+        description="divide a step's clips with batch norm as well, which is another training",
     )
 
 

@@ -15,7 +15,8 @@ from convscope.training.attempt import attempt
 from convscope.training.cell import Cell
 from convscope.training.checkpoint import Progress, load_progress, save_progress
 from convscope.training.config import TrainConfig
-from convscope.training.engine import Engine, Evaluation
+from convscope.training.engine import Engine, Evaluation, pick_device
+from convscope.training.memory import peak_memory, reset_peak
 
 
 class Watcher:
@@ -46,14 +47,17 @@ def fit(
     Raises:
         UserError: where the run's folder is in use, or was made for other data.
         RunFailed: for a loss that explodes, or a disk that is full; the last good epoch is kept.
+        NoRoom: where memory does not hold a step; the last good epoch is kept.
     """
     cell = Cell(data.config, spec, config)
     run = Run(Path(out) / cell.name)
     with attempt(run, cell, data):
         if run.is_done:
             return run
+        reset_peak(pick_device(config.device))
         engine = Engine(spec, data, config)
         progress = load_progress(run, engine)
+        first = progress.epoch + 1
         while not progress.is_over(config.epochs, config.patience):
             started = time.monotonic()
             epoch = progress.epoch + 1
@@ -61,11 +65,19 @@ def fit(
             row |= engine.validate(epoch)
             row["seconds"] = round(time.monotonic() - started, 3)
             progress.add(row, engine.net)
+            if epoch == first or (engine.pieces.divided and not run.status.get("divided")):
+                run.write_status(**_measured(engine))
             save_progress(run, engine, progress)
             watcher.epoch(row)
         engine.net.load_state_dict(progress.best)
         _conclude(run, engine, progress)
     return run
+
+
+def _measured(engine: Engine) -> dict[str, Any]:
+    """What the training knows of itself; that batch norm was divided is never taken back."""
+    divided = {"divided": True} if engine.pieces.divided else {}
+    return {"peak_memory_bytes": peak_memory(engine.device), **divided}
 
 
 def _conclude(run: Run, engine: Engine, progress: Progress) -> None:
@@ -76,7 +88,7 @@ def _conclude(run: Run, engine: Engine, progress: Progress) -> None:
     run.write_with(PREDICTIONS, lambda file: np.savez(file, **_predictions(engine.data, test)))
     results = _scores(engine, progress, test)
     run.write_json(SCORES, results)
-    run.write_status(state="done", chance=results["chance"], reason=None)
+    run.write_status(state="done", chance=results["chance"], reason=None, **_measured(engine))
     run.finish()
 
 
