@@ -17,7 +17,8 @@ from convscope.data.synthetic_words import REPORT_WORDS, make_words
 from convscope.report.page import report_page
 from convscope.run import Run
 from convscope.score import score_on
-from convscope.scores.board import board_rows, board_table
+from convscope.scores.board import board_rows
+from convscope.scores.board_table import board_table
 from convscope.scores.metrics import Scores, worst_confusions
 from convscope.training.cell import Cell, make_cell
 from convscope.training.checkpoint import load_trained

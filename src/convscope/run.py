@@ -34,6 +34,8 @@ RESULTS = (CONFIG, ENVIRONMENT, EPOCHS, MODEL, PREDICTIONS, SCORES)
 
 WRITTEN = (*RESULTS, STATE, STATUS, MANIFEST)
 
+_YAML: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # seven times as fast, where it is built
+
 
 def cell_name(identity: Mapping[str, Any]) -> str:
     """A name for what decides a result: the family, and a hash of all settings in it."""
@@ -175,7 +177,7 @@ class Run:
 
 
 def _load_sections(text: str) -> Any:
-    config = yaml.safe_load(text)
+    config = yaml.load(text, _YAML)
     whole = isinstance(config, dict) and all(isinstance(each, dict) for each in config.values())
     return config if whole else None
 

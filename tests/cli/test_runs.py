@@ -1,4 +1,4 @@
-"""What reads a finished run: board, errors, score, predict, export."""
+"""What reads a finished run: errors, score, predict, export."""
 
 import re
 import shutil
@@ -15,13 +15,6 @@ from convscope.run import PREDICTIONS, Run
 from convscope.training.checkpoint import load_trained
 
 Convscope = Callable[..., Any]
-
-
-def test_the_board_lists_the_run(convscope: Convscope, trained: Path) -> None:
-    [row] = convscope("board", trained.parent, "--json").json
-    assert row["run"] == trained.name
-    assert row["accuracy"] == Run(trained).scores["accuracy"]
-    assert "custom" in convscope("board", trained).out
 
 
 def test_score_on_the_same_data_gives_the_same_scores(

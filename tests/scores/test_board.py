@@ -13,7 +13,10 @@ from rich.console import Console
 
 from convscope.errors import UserError
 from convscope.run import RESULTS, Run
-from convscope.scores.board import board_rows, board_table, find_runs, pareto_front
+from convscope.scores.board import Order, board_rows, pareto_front, ranked, with_front
+from convscope.scores.board_table import board_table, board_view
+from convscope.scores.flops import with_flops
+from convscope.scores.rows import find_runs
 
 
 def make_run(folder: Path, state: str = "done", chance: bool = False, **scores: Any) -> Run:
@@ -155,6 +158,62 @@ def test_nothing_is_cut_off_in_80_columns(tmp_path: Path) -> None:
 def test_an_empty_board_is_a_table_without_rows() -> None:
     assert board_rows([]) == []
     assert "accuracy" in printed([])
+
+
+def test_the_table_marks_what_was_trained_in_pieces_of_a_batch(tmp_path: Path) -> None:
+    run = done(tmp_path / "a", params=10, accuracy=0.5)
+    run.write_status(divided=True)
+    assert "0.5000* divided" in printed([run])
+
+
+@pytest.mark.parametrize(
+    ("order", "names"),
+    [
+        ("accuracy", ["b", "a", "c", "d"]),
+        ("params", ["c", "a", "b", "d"]),
+        ("seconds", ["b", "a", "c", "d"]),
+        ("name", ["a", "b", "c", "d"]),
+    ],
+)
+def test_each_order_begins_with_the_best_and_ends_with_what_has_no_value(
+    tmp_path: Path, order: Order, names: list[str]
+) -> None:
+    runs = [
+        done(tmp_path / "a", params=20, accuracy=0.8),
+        done(tmp_path / "b", params=30, accuracy=0.9),
+        done(tmp_path / "c", params=10, accuracy=0.7),
+        make_run(tmp_path / "d", state="running"),
+    ]
+    assert [row.run for row in ranked(board_rows(runs), order)] == names
+
+
+def test_the_front_is_against_the_cost_that_is_asked(tmp_path: Path) -> None:
+    small_but_slow = done(tmp_path / "slow", params=10, accuracy=0.8)
+    quick_but_large = done(tmp_path / "quick", params=20, accuracy=0.8)
+    quick_but_large.write_epochs([{"epoch": 1, "seconds": 1}])
+    rows = board_rows([small_but_slow, quick_but_large])
+    assert [row.run for row in with_front(rows, "params") if row.pareto] == ["slow"]
+    assert [row.run for row in with_front(rows, "seconds") if row.pareto] == ["quick"]
+
+
+def test_the_board_of_accuracy_alone_has_no_costs(tmp_path: Path) -> None:
+    view = board_view(board_rows([done(tmp_path / "a", params=10, accuracy=0.5)]), "accuracy")
+    assert [column.heading for column in view.tables[0].columns] == [
+        "run",
+        "network",
+        "accuracy",
+        "95 %",
+    ]
+    assert "0.5000" in view.tables[0].rows[0]
+    assert not {"params", "flops", "seconds", "pareto"} & set(view.records[0])
+
+
+def test_flops_are_counted_by_hand_and_unknown_where_nothing_says_the_input(make_run: Any) -> None:
+    known = make_run(model__conv_layers=1, model__base_channels=2, data__rate_hz=100)
+    # Conv(5, same, 2) on 100 samples, then a dense layer from 200 to 16: two a multiply-add
+    assert [row.flops for row in with_flops(board_rows([known]))] == [2 * (5 * 2 * 100 + 200 * 16)]
+    known.write_config({"model": {"family": "nets.py:make_net"}})
+    assert [row.flops for row in with_flops(board_rows([known]))] == [None]
 
 
 # The Pareto front

@@ -1,4 +1,4 @@
-"""convscope board, errors, score, predict, export: what reads finished runs."""
+"""convscope errors, score, predict, export: what reads finished runs."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -17,27 +17,10 @@ RunFolder = Annotated[Path, typer.Argument(help="A run's folder.", metavar="RUN"
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
-    app.command()(board)
     app.command()(errors)
     app.command()(score)
     app.command()(predict)
     app.command()(export)
-
-
-def board(
-    runs: Annotated[
-        list[Path], typer.Argument(help="Run folders, or folders of them.", readable=False)
-    ],
-    json: Json = False,
-) -> None:
-    """The table of runs: accuracy, parameters, time, and what is on the Pareto front."""
-    from convscope.scores.board import board_rows, board_table, find_runs
-
-    rows = board_rows(find_runs(runs))
-    if json:
-        print_json([row.to_dict() for row in rows])
-    else:
-        print_table(board_table(rows))
 
 
 def errors(

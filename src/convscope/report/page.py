@@ -8,7 +8,8 @@ from convscope.figures import AccuracyPoint, accuracy_params_figure
 from convscope.report.html import picture, render, write_page
 from convscope.report.section import section
 from convscope.run import Run
-from convscope.scores.board import BoardRow, board_rows
+from convscope.scores.board import board_rows
+from convscope.scores.rows import BoardRow
 
 N_CLIPS = 6
 

@@ -12,9 +12,9 @@ from convscope.models.table import layers_as_json
 from convscope.report.clips import ShownClip, is_sound, shown_clips
 from convscope.report.html import picture
 from convscope.run import CONFIG, Run
-from convscope.scores.board import BoardRow
 from convscope.scores.errors import wrong_clips_of
 from convscope.scores.metrics import Confusion, worst_confusions
+from convscope.scores.rows import BoardRow
 from convscope.training.cell import Cell, make_cell
 
 N_CONFUSIONS = 10

@@ -1,0 +1,95 @@
+"""What a row's network and training are: in one short text, and as settings to compare."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from convscope.data.config import DataConfig
+from convscope.scores.rows import BoardRow
+
+MODEL_COLUMNS = (
+    "family",
+    "conv_layers",
+    "kernel",
+    "base_channels",
+    "fc_hidden",
+    "activation",
+    "initializer",
+    "dropout",
+    "batch_norm",
+)
+"""The columns of a board that say which network it is, as the reports' tables name them."""
+
+SEED = "train.seed"
+
+NOT_COMPARED = {f"data.{key}" for key in DataConfig.not_in_name} | {
+    SEED,
+    *(f"train.{key}" for key in ("device", "threads", "micro_batch", "divide_batch_norm")),
+}
+"""Settings in which two runs may differ and yet be seeds of the same thing."""
+
+_UNSAID = {"activation": "relu", "initializer": "glorot_uniform", "fc_hidden": 0}
+
+
+def flat(config: Mapping[str, Any], inside: str = "") -> dict[str, Any]:
+    """Nested settings by dotted keys: `{"train": {"seed": 0}}` gives `{"train.seed": 0}`."""
+    values: dict[str, Any] = {}
+    for key, value in config.items():
+        dotted = f"{inside}{key}"
+        values |= flat(value, f"{dotted}.") if isinstance(value, Mapping) else {dotted: value}
+    return values
+
+
+def settings(row: BoardRow) -> dict[str, Any]:
+    """What decides a row's result but for the seed, by dotted keys; lists as text."""
+    own = flat(row.config)
+    if "model.digest" in own:  # the user's own net: its folder decides nothing
+        own["model.family"] = str(own["model.family"]).rpartition("/")[2]
+    decisive = {key: _plain(value) for key, value in own.items() if not _is_left_out(key)}
+    return {**decisive, "fingerprint": row.fingerprint}
+
+
+def identity(values: Mapping[str, Any]) -> str:
+    """The same text for the same settings."""
+    return json.dumps(values, sort_keys=True)
+
+
+def differing(several: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The keys in which settings differ, in the order in which they first stand there."""
+    keys = dict.fromkeys(key for each in several for key in each)
+    return [key for key in keys if len({identity({"": each.get(key)}) for each in several}) > 1]
+
+
+def network(row: BoardRow) -> str:
+    """Family, convolutions × filter length, first channels, what is unusual, dropout, BN."""
+    parts = {
+        f"{row.family}": row.family,
+        f"{row.conv_layers}×{row.kernel}": row.conv_layers and row.kernel,
+        f"ch{row.base_channels}": row.base_channels,
+        f"fc{row.fc_hidden}": row.fc_hidden,
+        f"{row.activation}": row.activation != _UNSAID["activation"] and row.activation,
+        f"{row.initializer}": row.initializer != _UNSAID["initializer"] and row.initializer,
+        f"do{row.dropout}": row.dropout,
+        "BN": row.batch_norm,
+    }
+    return " ".join(text for text, is_there in parts.items() if is_there)
+
+
+def other_differences(rows: Sequence[BoardRow]) -> list[str]:
+    """For each row the settings that tell it from others and that `network` does not name."""
+    named = {f"model.{key}" for key in MODEL_COLUMNS} | {"fingerprint", "model.digest"}
+    several = [settings(row) for row in rows]
+    keys = [key for key in differing(several) if key not in named]
+    return [" ".join(f"{_short(key)}={each.get(key)}" for key in keys) for each in several]
+
+
+def _short(key: str) -> str:
+    return key.partition(".")[2]
+
+
+def _is_left_out(key: str) -> bool:
+    return any(key == each or key.startswith(f"{each}.") for each in NOT_COMPARED)
+
+
+def _plain(value: Any) -> Any:
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else value
