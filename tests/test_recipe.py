@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from convscope.errors import UserError
-from convscope.recipe import has_top_level_comma, read_cell
+from convscope.recipe import has_top_level_comma, read_cell, split_at_commas
 from convscope.training.cell import make_cell
 
 RECIPE = """
@@ -134,9 +134,9 @@ def test_a_wrong_assignment_is_named_with_what_to_do(
         ("data: {}\nmodel: {}\ndata: {}", "line 3: the key data stands there twice: keep one"),
         ("data:\n  {kind: words, kind: words}", "line 2: the key kind stands there twice"),
         ("data: {kind: words, 1: 2}", r"data.1 is not a known key; known: folder"),
-        ("just words", "expected the sections data, model, train, grid, got 'just words'"),
+        ("just words", "expected the sections data, model, train, grid, sweep, got 'just words'"),
         ("data:", "data: expected keys and values, got nothing"),
-        ("", "expected the sections data, model, train, grid, got nothing"),
+        ("", "expected the sections data, model, train, grid, sweep, got nothing"),
         ("data: 3", "data: expected keys and values, got 3"),
         ("date: {}", r"date is not a section of a recipe \(did you mean 'data'\?\)"),
         ("data: {}", "data.kind: expected one of .*, got nothing"),
@@ -211,3 +211,25 @@ def test_a_missing_recipe_is_named(tmp_path: Path) -> None:
 )
 def test_a_comma_outside_brackets_and_quotes_makes_a_grid(text: str, expected: bool) -> None:
     assert has_top_level_comma(text) is expected
+
+
+def test_how_a_sweep_is_trained_is_passed_over(recipe: Path) -> None:
+    plain = read_cell(recipe)
+    recipe.write_text(RECIPE + "sweep: {attempts: 5}\n")
+    assert read_cell(recipe, ["sweep.cell_seconds=60"]) == plain
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("1,2", ["1", "2"]),
+        ("[1,2],[3]", ["[1,2]", "[3]"]),
+        ("""'a,b',"c,d" """, ["'a,b'", '"c,d" ']),
+        ("{a: [1, 2], b: 3},", ["{a: [1, 2], b: 3}", ""]),
+        ("", [""]),
+    ],
+)
+def test_a_grid_is_split_at_the_commas_outside_brackets_and_quotes(
+    text: str, parts: list[str]
+) -> None:
+    assert split_at_commas(text) == parts

@@ -11,7 +11,7 @@ from convscope.errors import UserError
 from convscope.settings import suggest
 from convscope.training.cell import Cell, make_cell
 
-SECTIONS = ("data", "model", "train", "grid")
+SECTIONS = ("data", "model", "train", "grid", "sweep")
 
 
 class RecipeLoader(yaml.SafeLoader):
@@ -112,7 +112,8 @@ def _check_section(section: str) -> None:
         raise UserError(f"{section} is not a section of a recipe{suggest(section, SECTIONS)}")
 
 
-def _split_assignment(assignment: str) -> tuple[list[str], str]:
+def split_assignment(assignment: str) -> tuple[list[str], str]:
+    """The parts of the key, and the text behind the =."""
     key, equals, value = assignment.partition("=")
     path = key.split(".")
     if not equals or len(path) < 2 or not all(path):
@@ -126,25 +127,33 @@ def _split_assignment(assignment: str) -> tuple[list[str], str]:
 
 def assign(recipe: dict[str, dict[str, Any]], assignment: str) -> None:
     """Lay one `section.key=value` over a recipe."""
-    path, text = _split_assignment(assignment)
+    path, text = split_assignment(assignment)
+    put(recipe, path, parse_value(assignment, text))
+
+
+def parse_value(assignment: str, text: str) -> Any:
+    """The YAML value that stands behind the = of an assignment."""
     try:
-        value = yaml.load(text, RecipeLoader)
+        return yaml.load(text, RecipeLoader)
     except (yaml.YAMLError, ValueError) as error:
         problem = _problem(error).removeprefix("line 1: ")
         raise UserError(
             f"{assignment}: expected a YAML value after =, got {text!r} ({problem})"
         ) from None
-    group: dict[str, Any] = recipe
+
+
+def put(recipe: dict[str, Any], path: Sequence[str], value: Any) -> None:
+    """Set one key of nested groups; groups on the way are copied, or made."""
     for part in path[:-1]:
-        below = group.get(part)
-        group[part] = dict(below) if isinstance(below, dict) else {}
-        group = group[part]
-    group[path[-1]] = value
+        below = recipe.get(part)
+        recipe[part] = dict(below) if isinstance(below, dict) else {}
+        recipe = recipe[part]
+    recipe[path[-1]] = value
 
 
 def _refuse_grid_assignment(assignment: str) -> None:
     key, _, text = assignment.partition("=")
-    _split_assignment(assignment)
+    split_assignment(assignment)
     if has_top_level_comma(text):
         raise UserError(
             f"{assignment} is a grid (a comma outside brackets) and train takes one cell: use "
@@ -155,7 +164,12 @@ def _refuse_grid_assignment(assignment: str) -> None:
 
 def has_top_level_comma(text: str) -> bool:
     """Whether a comma stands outside of brackets and quotes: the mark of a grid."""
-    depth, quote = 0, ""
+    return len(split_at_commas(text)) > 1
+
+
+def split_at_commas(text: str) -> list[str]:
+    """The parts of a text between the commas outside of brackets and quotes."""
+    parts, depth, quote = [""], 0, ""
     for character in text:
         if quote:
             quote = "" if character == quote else quote
@@ -163,6 +177,8 @@ def has_top_level_comma(text: str) -> bool:
             quote = character
         else:
             depth += (character in "[{(") - (character in ")}]")
-            if character == "," and depth == 0:
-                return True
-    return False
+        if character == "," and depth == 0 and not quote:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts

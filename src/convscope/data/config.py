@@ -2,8 +2,9 @@
 
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, model_validator
 
+from convscope.data.hosts import Folder, check_folder, folder_here
 from convscope.settings import Settings
 from convscope.types import Shape
 
@@ -86,11 +87,21 @@ class DataConfig(Settings):
     names_key: ClassVar[str] = "classes"
     """The field, of every kind, that names the classes."""
 
-    folder: str | None = Field(None, description="where the files lie")
+    folder: Annotated[Folder, PlainValidator(check_folder)] = Field(
+        None, description="where the files lie; on each host, or one for all"
+    )
     balance: Balance = "none"
     max_bad_share: float = Field(
         0.05, ge=0, le=1, description="share of unreadable files above which nothing is trained"
     )
+
+    def here(self) -> Self:
+        """The same with the one folder of this host.
+
+        Raises:
+            UserError: where only folders of other hosts are named.
+        """
+        return self.model_copy(update={"folder": folder_here(self.folder)})
 
     @property
     def names(self) -> tuple[str, ...] | None:

@@ -9,6 +9,7 @@ from typing import NoReturn, TypeAlias
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from convscope.data.hosts import Folder, folder_here
 from convscope.data.splits import hashed_split, held_out_split
 from convscope.errors import UserError
 from convscope.types import Shape, Split
@@ -67,7 +68,7 @@ class Decoder:
     decode: Callable[[Path], tuple[NDArray[np.generic], bool]]
 
 
-def require_folder(folder: str | None, or_file: bool = False) -> Path:
+def require_folder(folder: Folder, or_file: bool = False) -> Path:
     """The folder of a recipe's data, which is there.
 
     Args:
@@ -77,6 +78,7 @@ def require_folder(folder: str | None, or_file: bool = False) -> Path:
     Raises:
         UserError: no folder is named, or none is there under that name, or out of reach.
     """
+    folder = folder_here(folder)
     if folder is None:
         raise UserError("data.folder is missing: give it in the recipe or as data.folder=DIR")
     path = Path(folder).expanduser()
@@ -91,14 +93,14 @@ def require_folder(folder: str | None, or_file: bool = False) -> Path:
     return path
 
 
-def clip_path(folder: str | None, id: str) -> Path:
+def clip_path(folder: Folder, id: str) -> Path:
     """Where a clip lies: ids count from the data folder, of a manifest from that of its CSV file.
 
     Args:
         folder: as the recipe names it; `~` is the user's home.
         id: of the clip.
     """
-    root = Path(folder or ".").expanduser()
+    root = Path(folder_here(folder) or ".").expanduser()
     return (root.parent if root.is_file() else root) / id
 
 

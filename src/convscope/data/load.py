@@ -18,6 +18,7 @@ from convscope.data.config import (
 )
 from convscope.data.dataset import Dataset
 from convscope.data.files import ClipFile, Decoder, Progress, list_class_folders, require_folder
+from convscope.data.hosts import Folder
 from convscope.data.manifest import list_manifest
 from convscope.data.sound_files import SOUND_SUFFIXES, sound_decoder
 from convscope.data.words import list_words
@@ -52,6 +53,7 @@ def load_dataset(
         UserError: no such folder, no clips of a class, too many bad files, no place for the
             decoded clips, or no training possible.
     """
+    config = config.here()
     if isinstance(config, MnistConfig):
         from convscope.data.mnist import load_mnist
 
@@ -74,7 +76,10 @@ def class_names(config: DataConfig) -> tuple[str, ...]:
     Raises:
         UserError: as `load_dataset` does for a folder that is missing or empty.
     """
-    return config.names or _classes(config, _list_files(config)[1])
+    if config.names is not None:
+        return config.names
+    config = config.here()
+    return _classes(config, _list_files(config)[1])
 
 
 def require_trainable(dataset: Dataset) -> None:
@@ -97,7 +102,7 @@ def require_trainable(dataset: Dataset) -> None:
     _require_scored(dataset)
 
 
-def _require_held_out(folder: str | None, n_train: int, n_validation: int, n_test: int) -> None:
+def _require_held_out(folder: Folder, n_train: int, n_validation: int, n_test: int) -> None:
     if n_validation == 0:
         raise UserError(
             f"data.folder: no validation clips in {folder}, {n_train} to train and {n_test} to "
