@@ -54,7 +54,7 @@ class AccuracyPoint:
 
 
 @contextmanager
-def _style() -> Iterator[None]:
+def style() -> Iterator[None]:
     """Our look and nothing of the user's, for as long as a figure is drawn or saved."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
@@ -62,7 +62,7 @@ def _style() -> Iterator[None]:
         yield
 
 
-@_style()
+@style()
 def to_svg(figure: Figure) -> str:
     """The figure as an `<svg>` element to put into a page: same figure, same text, no date."""
     text = io.StringIO()
@@ -73,7 +73,7 @@ def to_svg(figure: Figure) -> str:
     return svg[svg.index("<svg") :]
 
 
-@_style()
+@style()
 def to_png(figure: Figure, dpi: int = 100) -> bytes:
     """The figure as a PNG file, 8 · dpi pixels wide: same figure, same bytes."""
     data = io.BytesIO()
@@ -81,7 +81,7 @@ def to_png(figure: Figure, dpi: int = 100) -> bytes:
     return data.getvalue()
 
 
-@_style()
+@style()
 def confusion_figure(matrix: ConfusionMatrix, classes: Sequence[str]) -> Figure:
     """A confusion matrix: counts in the cells, coloured by their share of the actual class.
 
@@ -115,14 +115,14 @@ def _write_counts(axes: Axes, matrix: ConfusionMatrix, share: NDArray[np.float64
         axes.text(j, i, str(matrix[i, j]), size=size, color=colour, ha="center", va="center")
 
 
-@_style()
+@style()
 def loss_figure(epochs: Sequence[Mapping[str, float]]) -> Figure:
     """Losses and validation accuracy over the epochs, the epoch of least validation loss marked.
 
     Args:
         epochs: a row an epoch with epoch, train_loss, validation_loss and validation_accuracy.
     """
-    figure = _empty_figure(height=5.0)
+    figure = empty_figure(height=5.0)
     losses, accuracies = figure.subplots(2, 1, sharex=True)
     keys = ("epoch", "train_loss", "validation_loss", "validation_accuracy")
     column = {key: np.array([row[key] for row in epochs]) for key in keys}
@@ -143,7 +143,7 @@ def loss_figure(epochs: Sequence[Mapping[str, float]]) -> Figure:
     return figure
 
 
-@_style()
+@style()
 def accuracy_params_figure(points: Sequence[AccuracyPoint]) -> Figure:
     """Accuracy over the number of parameters, with intervals and the Pareto front as a line.
 
@@ -195,7 +195,7 @@ def _log_parameters(axes: Axes, params: Sequence[int]) -> None:
     axes.xaxis.set_major_formatter(EngFormatter(sep=" "))
 
 
-@_style()
+@style()
 def spectrogram_figure(waveform: Waveform, rate_hz: int, window_seconds: float = 0.016) -> Figure:
     """A clip's waveform, and below it the power in time and frequency, in dB below the strongest.
 
@@ -211,7 +211,7 @@ def spectrogram_figure(waveform: Waveform, rate_hz: int, window_seconds: float =
     decibels = power_decibels(waveform, n_window, n_hop)
     first_edge = (n_window - n_hop) / 2 / rate_hz
     last_edge = first_edge + decibels.shape[1] * n_hop / rate_hz
-    figure = _empty_figure(height=4.4)
+    figure = empty_figure(height=4.4)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1, 3))
     above.plot(np.arange(len(waveform)) / rate_hz, waveform, color=GREY, lw=0.6)
     above.set(ylabel="amplitude")
@@ -235,7 +235,7 @@ def power_decibels(waveform: Waveform, n_window: int, n_hop: int) -> NDArray[np.
     return np.asarray(10 * np.log10(np.maximum(share, 1e-12)))
 
 
-@_style()
+@style()
 def per_class_figure(scores: Mapping[str, Any]) -> Figure:
     """Precision, recall and F1 of every class, with its number of clips.
 
@@ -260,10 +260,11 @@ def per_class_figure(scores: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def _empty_figure(height: float) -> Figure:
+def empty_figure(height: float) -> Figure:
+    """A page-wide figure to draw into, within `style`."""
     return Figure(figsize=(WIDTH_INCHES, height), dpi=100, layout="constrained")
 
 
 def _figure(height: float) -> tuple[Figure, Axes]:
-    figure = _empty_figure(height)
+    figure = empty_figure(height)
     return figure, figure.subplots()

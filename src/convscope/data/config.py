@@ -4,6 +4,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, model_validator
 
+from convscope.data.exclude import excluded_ids
 from convscope.data.hosts import Folder, check_folder, folder_here
 from convscope.settings import Settings
 from convscope.types import Shape
@@ -94,6 +95,16 @@ class DataConfig(Settings):
     max_bad_share: float = Field(
         0.05, ge=0, le=1, description="share of unreadable files above which nothing is trained"
     )
+    exclude: Annotated[tuple[str, ...], BeforeValidator(excluded_ids)] = Field(
+        (), description="ids of clips to leave out, or a file with one a line"
+    )
+
+    def identity(self) -> dict[str, Any]:
+        """As of all settings; a list that leaves nothing out is as good as none."""
+        values = super().identity()
+        if not self.exclude:
+            del values["exclude"]
+        return values
 
     def here(self) -> Self:
         """The same with the one folder of this host.

@@ -1,6 +1,7 @@
 """A data set in memory: decoded clips, their labels, splits and names."""
 
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,8 @@ class Dataset:
             neither padded nor cropped; with `data.only_full_second` only such test clips are
             scored. Images are always exact.
         left_out: the files that could not be used.
-        fingerprint: a hash of the names, sizes and contents of the files.
+        fingerprint: a hash of the names, sizes and contents of the files, the excluded ones too.
+        n_excluded: clips left out because the recipe says so.
     """
 
     config: DataConfig
@@ -45,6 +47,7 @@ class Dataset:
     exact: NDArray[np.bool_]
     fingerprint: str
     left_out: tuple[BadFile, ...] = field(default=())
+    n_excluded: int = 0
 
     def indices(self, split: Split) -> NDArray[np.int64]:
         """Where the clips of a split stand, in the order of `clips`."""
@@ -57,6 +60,27 @@ class Dataset:
         """
         exact = self.exact[self.indices(split)]
         return exact if getattr(self.config, "only_full_second", False) else np.ones_like(exact)
+
+    def without(self, ids: Collection[str]) -> "Dataset":
+        """The same without some clips, as a recipe whose `data.exclude` names them has it.
+
+        The clips that stay are copied into memory.
+        """
+        if not ids:
+            return self
+        kept = ~np.isin(self.ids, list(ids))
+        exclude = tuple(sorted({*self.config.exclude, *ids}))
+        return replace(
+            self,
+            config=self.config.model_copy(update={"exclude": exclude}),
+            clips=self.clips if kept.all() else self.clips[kept],
+            labels=self.labels[kept],
+            splits=self.splits[kept],
+            ids=self.ids[kept],
+            exact=self.exact[kept],
+            left_out=tuple(bad for bad in self.left_out if bad.path not in ids),
+            n_excluded=self.n_excluded + int((~kept).sum()),
+        )
 
     @property
     def n_classes(self) -> int:

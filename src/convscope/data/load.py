@@ -1,7 +1,8 @@
 """From a recipe's data to clips in memory, whatever kind they are."""
 
 import difflib
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,8 @@ from convscope.data.words import list_words
 from convscope.errors import UserError
 from convscope.types import SPLITS
 
+log = logging.getLogger(__name__)
+
 _EXPECTED: dict[type[DataConfig], str] = {
     WordsConfig: "word/speaker_nohash_n.wav (or .flac, .ogg)",
     SoundsConfig: "class/file or train/class/file, with .wav, .flac, .ogg, .mp3 or .aiff",
@@ -41,7 +44,8 @@ def load_dataset(
 ) -> Dataset:
     """The clips that a recipe asks for, in the order of their ids.
 
-    A file that cannot be used is left out and named in the data set.
+    A file that cannot be used is left out and named in the data set; clips that the recipe excludes
+    are left out and counted.
 
     Args:
         config: the recipe's data.
@@ -58,13 +62,16 @@ def load_dataset(
         from convscope.data.mnist import load_mnist
 
         dataset = load_mnist(config)
+        known: Iterable[str] = dataset.ids.tolist()
     else:
         root, files, decoder = _list_files(config)
         classes = _classes(config, files)
         chosen = [file for file in files if file.label in classes]
         decoded = decode_files(chosen, root, decoder, workers, progress)
-        _refuse_many_bad_files(config, decoded)
         dataset = _dataset(config, classes, decoded)
+        known = (file.id for file in files)
+    dataset = _excluding(dataset, known)
+    _refuse_many_bad_files(dataset)
     if for_training:
         require_trainable(dataset)
     return dataset
@@ -173,9 +180,25 @@ def _classes(config: DataConfig, files: Sequence[ClipFile]) -> tuple[str, ...]:
     return names
 
 
-def _refuse_many_bad_files(config: DataConfig, decoded: Decoded) -> None:
-    bad = decoded.left_out
-    n_files = len(bad) + len(decoded.files)
+def _excluding(dataset: Dataset, known: Iterable[str]) -> Dataset:
+    """The data set without the clips that its recipe excludes; ids of no clip are counted."""
+    exclude = set(dataset.config.exclude)
+    if not exclude:
+        return dataset
+    n_unknown = len(exclude.difference(known))
+    if n_unknown:
+        log.warning(
+            "data.exclude: %d of its %d ids are of no clip in %s",
+            n_unknown,
+            len(exclude),
+            dataset.config.folder,
+        )
+    return dataset.without(exclude)
+
+
+def _refuse_many_bad_files(dataset: Dataset) -> None:
+    config, bad = dataset.config, dataset.left_out
+    n_files = len(bad) + len(dataset.ids)
     if len(bad) <= config.max_bad_share * n_files:
         return
     named = ", ".join(f"{file.path} {file.reason}" for file in bad[:3])

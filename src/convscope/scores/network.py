@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from convscope.data.config import DataConfig
+from convscope.data.exclude import said
 from convscope.scores.rows import BoardRow
 
 MODEL_COLUMNS = (
@@ -45,6 +46,9 @@ def settings(row: BoardRow) -> dict[str, Any]:
     own = flat(row.config)
     if "model.digest" in own:  # the user's own net: its folder decides nothing
         own["model.family"] = str(own["model.family"]).rpartition("/")[2]
+    excluded = own.pop("data.exclude", None)  # a long list, said in short; none where it is empty
+    if excluded:
+        own["data.exclude"] = said(excluded)
     decisive = {key: _plain(value) for key, value in own.items() if not _is_left_out(key)}
     return {**decisive, "fingerprint": row.fingerprint}
 

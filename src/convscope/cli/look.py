@@ -1,0 +1,122 @@
+"""convscope look: what a net has learned."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from convscope.cli.commands import computing
+from convscope.cli.show import Json, log_to_stderr, print_json, progress_bar
+
+if TYPE_CHECKING:
+    from convscope.inside.subject import Subject
+    from convscope.look import Look
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command()(look)
+
+
+def look(
+    net: Annotated[
+        str, typer.Argument(help="A run's folder, or FILE.py:make_net.", metavar="RUN|MODULE")
+    ],
+    what: Annotated[
+        list[str] | None,
+        typer.Option("--what", help="Parts, such as filters,cam; without it, the default ones."),
+    ] = None,
+    layer: Annotated[str | None, typer.Option("--layer", help="Only this one: conv3.")] = None,
+    unit: Annotated[
+        str | None, typer.Option("--unit", help="Only this one: conv3:17, logits:zero, or 17.")
+    ] = None,
+    clips: Annotated[
+        Path | None, typer.Option("--clips", help="A folder of clips; else the run's test clips.")
+    ] = None,
+    n_clips: Annotated[
+        int, typer.Option("--n-clips", min=1, help="Clips to show the net at most.")
+    ] = 512,
+    n: Annotated[int, typer.Option("--n", min=1, help="Units or clips in a picture.")] = 8,
+    seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
+    other: Annotated[
+        Path | None, typer.Option("--with", help="Another run, to compare with.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Where to; else look/ in the run's folder.")
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option("--weights", help="Of a module: safetensors.")
+    ] = None,
+    input: Annotated[
+        str | None, typer.Option("--input", help="Of a module: its input's shape, 3x227x227.")
+    ] = None,
+    rate_hz: Annotated[
+        int | None, typer.Option("--rate-hz", min=1, help="Of a module of sound: samples a second.")
+    ] = None,
+    preprocess: Annotated[
+        str | None, typer.Option("--preprocess", help="Of a module: FILE.py:fn, path to input.")
+    ] = None,
+    classes: Annotated[
+        Path | None, typer.Option("--classes", help="Of a module: names, one on each line.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """What a net has learned: filters, maps, preferred sounds and images, where it looks."""
+    from convscope.inside.own_module import OwnModule, subject_of_module
+    from convscope.inside.subject import Choice
+    from convscope.look import chosen_parts
+    from convscope.look import look as look_inside
+
+    log_to_stderr()
+    parts = chosen_parts([name for each in what or [] for name in each.split(",") if name])
+    with computing():
+        if Path(net).is_dir() or ":" not in net:
+            subject = _of_run(Path(net), clips, n_clips)
+            out = out or Path(net) / "look"
+        else:
+            own = OwnModule(net, _shape(input), weights, rate_hz, preprocess, classes, clips)
+            subject = subject_of_module(own, n_clips)
+            out = out or Path("look")
+        choice = Choice(layer, _unit(unit, layer), n, seed, other)
+        with progress_bar("looking") as bar:
+            looks = look_inside(
+                subject, parts if what else (), choice, out, lambda _, done, total: bar(done, total)
+            )
+    if json:
+        print_json({"out": str(out), "parts": [each.to_dict() for each in looks]})
+    else:
+        _print(looks, out)
+
+
+def _of_run(folder: Path, clips: Path | None, n_clips: int) -> "Subject":
+    from convscope.inside.own_run import subject_of_run
+    from convscope.run import Run
+
+    with progress_bar("decoding") as bar:
+        return subject_of_run(Run.existing(folder), clips, n_clips, bar)
+
+
+def _unit(unit: str | None, layer: str | None) -> str | None:
+    """A unit's full name; its number alone is one of --layer's."""
+    if unit is None or ":" in unit:
+        return unit
+    if layer is None:
+        raise typer.BadParameter(f"--unit {unit}: give --layer too, or a name such as conv3:{unit}")
+    return f"{layer}:{unit}"
+
+
+def _shape(text: str | None) -> tuple[int, ...]:
+    parts = (text or "").lower().split("x")
+    if len(parts) not in (2, 3) or not all(part.isdecimal() and int(part) for part in parts):
+        raise typer.BadParameter(
+            "--input: a module needs its input's shape, such as 3x227x227 or 1x16000"
+            + (f", got {text}" if text else "")
+        )
+    return tuple(int(part) for part in parts)
+
+
+def _print(looks: "list[Look]", out: Path) -> None:
+    for each in looks:
+        files = f"{len(each.files)} files" if each.skipped is None else f"skipped: {each.skipped}"
+        print(f"{each.part:<13}{files}")
+    print(out)

@@ -1,0 +1,129 @@
+"""Clips from a folder that a user names, as a net takes them."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.data.config import ImagesConfig, SoundConfig
+from convscope.data.files import Unreadable
+from convscope.data.images import SUFFIXES, image_decoder
+from convscope.data.sound_files import SOUND_SUFFIXES, decode_sound
+from convscope.errors import UserError
+from convscope.inside.subject import Examples
+from convscope.types import Shape
+
+Preprocess: TypeAlias = Callable[[Path], Any]
+"""From a file to the net's input, an array or tensor of its shape."""
+
+Decode: TypeAlias = Callable[[Path], NDArray[Any]]
+
+
+def examples_from(
+    folder: Path,
+    shape: Shape,
+    rate_hz: int | None,
+    classes: Sequence[str],
+    most: int,
+    preprocess: Preprocess | None = None,
+) -> Examples:
+    """The clips of a folder, class/file or files alone; those that cannot be read are left out.
+
+    Args:
+        folder: of sounds or images.
+        shape: of one clip: (1, n_times) of sound, (3, size, size) of images.
+        rate_hz: of sounds; None of images.
+        classes: of the net; a folder of that name holds clips of that class.
+        most: clips at most, evenly from all there are.
+        preprocess: makes the net's input of a file; None: as our own data are read.
+
+    Raises:
+        UserError: where there is no such folder, or nothing in it that can be used.
+    """
+    suffixes = SUFFIXES if rate_hz is None else SOUND_SUFFIXES
+    files = _files(folder, suffixes)
+    chosen = files[:: max(1, -(-len(files) // most))]
+    decode = _checked(preprocess, shape) if preprocess else _decoder(shape, rate_hz)
+    clips, kept, reason = [], [], ""
+    for file in chosen:
+        try:
+            clips.append(decode(file))
+            kept.append(file)
+        except Unreadable as error:
+            reason = f"{file.name} {error}"
+    if not clips:
+        raise UserError(f"--clips {folder}: no clip can be used ({reason}): give another folder")
+    return Examples(
+        clips=np.stack(clips),
+        labels=np.array([_label(file, classes) for file in kept], np.int64),
+        ids=np.array([file.relative_to(folder).as_posix() for file in kept]),
+    )
+
+
+def _files(folder: Path, suffixes: Sequence[str] | frozenset[str]) -> list[Path]:
+    if not folder.is_dir():
+        raise UserError(f"--clips {folder} is no folder: expected one with sounds or images")
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in suffixes)
+    if not files:
+        raise UserError(
+            f"--clips {folder} holds no clips: expected files such as "
+            f"{', '.join(sorted(suffixes)[:4])}, or folders of them"
+        )
+    return files
+
+
+def _label(file: Path, classes: Sequence[str]) -> int:
+    """The class whose name the file's folder has; -1 where it is none."""
+    return list(classes).index(file.parent.name) if file.parent.name in classes else -1
+
+
+def _decoder(shape: Shape, rate_hz: int | None) -> Decode:
+    if rate_hz is not None:
+        if len(shape) != 2 or shape[0] != 1:
+            raise UserError(
+                f"--clips: only waveforms 1x{shape[-1]} are read from sounds, this net takes "
+                f"{'x'.join(map(str, shape))}: give --preprocess FILE.py:fn"
+            )
+        return lambda path: decode_sound(path, rate_hz, shape[1])[0]
+    if len(shape) != 3 or shape[0] not in (1, 3) or shape[1] != shape[2]:
+        raise UserError(
+            f"--clips: only square images of 1 or 3 channels are read, this net takes "
+            f"{'x'.join(map(str, shape))}: give --preprocess FILE.py:fn"
+        )
+    decode = image_decoder(ImagesConfig(image_size=shape[1]))
+    return lambda path: _channels(decode(path)[0], shape[0])
+
+
+def _channels(image: NDArray[np.uint8], n_channels: int) -> NDArray[np.uint8]:
+    if n_channels == 3:
+        return image
+    grey: NDArray[np.uint8] = np.rint(image.mean(axis=0, keepdims=True)).astype(np.uint8)
+    return grey
+
+
+def _checked(preprocess: Preprocess, shape: Shape) -> Decode:
+    """A user's function, whose array must have the input's shape."""
+
+    def decode(path: Path) -> NDArray[np.float32]:
+        try:
+            clip = np.asarray(preprocess(path), dtype=np.float32)
+        except Exception as error:
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            raise UserError(f"--preprocess failed on {path} with {reason}") from None
+        if clip.shape != shape:
+            raise UserError(
+                f"--preprocess: expected an array of shape {shape} for {path}, got {clip.shape}"
+            )
+        return clip
+
+    return decode
+
+
+def clips_for(
+    config: SoundConfig | ImagesConfig, folder: Path, classes: Sequence[str], most: int
+) -> Examples:
+    """The clips of a folder as the clips of a run's own data are read."""
+    rate_hz = config.rate_hz if isinstance(config, SoundConfig) else None
+    return examples_from(folder, config.clip_shape, rate_hz, classes, most)

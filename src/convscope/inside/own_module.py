@@ -1,0 +1,188 @@
+"""A net of the user's own as what is looked at: a function in a Python file, and its weights.
+
+The file runs with all rights of the person who names it.
+"""
+
+import inspect
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from convscope.errors import UserError
+from convscope.inside.clips import Preprocess, examples_from
+from convscope.inside.kept import untouched
+from convscope.inside.layers import forward
+from convscope.inside.subject import Domain, Subject
+from convscope.types import Shape
+
+
+@dataclass(frozen=True)
+class OwnModule:
+    """What a user says of a net of their own.
+
+    Attributes:
+        function: FILE.py:make_net; it takes nothing, or the input's shape, or that and the number
+            of classes.
+        weights: a safetensors file of its state; None: as the function makes it.
+        shape: of its input, channels first, such as (3, 227, 227) or (1, 16000).
+        rate_hz: samples a second, where its input is sound.
+        preprocess: FILE.py:fn, from a clip's path to the input, an array of that shape; None: as
+            our own data are read, full scale 1.
+        classes: a file with the name of each logit on a line of its own.
+        clips: a folder of clips; None: none are shown.
+    """
+
+    function: str
+    shape: Shape
+    weights: Path | None = None
+    rate_hz: int | None = None
+    preprocess: str | None = None
+    classes: Path | None = None
+    clips: Path | None = None
+
+
+def subject_of_module(own: OwnModule, most: int) -> Subject:
+    """A net of the user's own, ready to be looked at.
+
+    Args:
+        own: what the user says of it.
+        most: clips to show it at most.
+
+    Raises:
+        UserError: for whatever is wrong with it, in the user's words.
+    """
+    classes = _names(own.classes)
+    net = _net(own, len(classes))
+    _try(net, own.shape)
+    preprocess = None if own.preprocess is None else load_function(own.preprocess)
+    return Subject(
+        name=own.function.replace("/", "_"),
+        net=net,
+        scale=_as_it_is if preprocess else _full_scale,
+        front=nn.Identity(),
+        domain=_domain(own),
+        shape=own.shape,
+        clip_shape=own.shape,
+        classes=classes,
+        examples=_examples(own, classes, preprocess, most),
+        rate_hz=own.rate_hz,
+    )
+
+
+def load_function(reference: str) -> Callable[..., Any]:
+    """The function of a FILE.py:NAME.
+
+    Raises:
+        UserError: where there is no such file or function, or the file fails.
+    """
+    file, _, name = reference.rpartition(":")
+    if not file.endswith(".py") or not name.isidentifier():
+        raise UserError(f"{reference}: expected FILE.py:FUNCTION")
+    module = ModuleType(f"convscope_own_{Path(file).stem}")
+    module.__file__ = file
+    sys.modules[module.__name__] = module  # where dataclasses look a class's module up
+    try:
+        source = Path(file).read_bytes()
+        with redirect_stdout(sys.stderr):
+            exec(compile(source, file, "exec"), module.__dict__)
+    except OSError as error:
+        raise UserError(
+            f"{file} cannot be read ({error.strerror}): expected a Python file"
+        ) from None
+    except (Exception, SystemExit) as error:
+        raise _blamed(reference, "the file failed as it was imported", error) from None
+    function = getattr(module, name, None)
+    if not callable(function):
+        raise UserError(f"{reference}: {Path(file).name} has no function {name}: define it")
+    made: Callable[..., Any] = function
+    return made
+
+
+def _net(own: OwnModule, n_classes: int) -> nn.Module:
+    make_net = load_function(own.function)
+    try:
+        n_arguments = len(inspect.signature(make_net).parameters)
+        with redirect_stdout(sys.stderr):
+            net = make_net(*(own.shape, n_classes)[:n_arguments])
+    except Exception as error:
+        raise _blamed(own.function, "it failed", error) from None
+    if not isinstance(net, nn.Module):
+        raise UserError(f"{own.function}: expected a torch.nn.Module, got {type(net).__name__}")
+    if own.weights is not None:
+        _load(net, own.weights)
+    return net.eval()
+
+
+def _load(net: nn.Module, path: Path) -> None:
+    """Put weights into a net; half precision becomes what the net has."""
+    try:
+        weights = safetensors.torch.load_file(path)
+    except (OSError, safetensors.SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"--weights {path}: expected a safetensors file ({reason})") from None
+    own = net.state_dict()
+    wrong = sorted({k for k in own.keys() | weights.keys() if _shape(own, k) != _shape(weights, k)})
+    if wrong:
+        first = wrong[0]
+        raise UserError(
+            f"--weights {path} do not fit the net: {first} is {_shape(weights, first)} there and "
+            f"{_shape(own, first)} in the net ({len(wrong)} differ): give the weights of this net"
+        )
+    net.load_state_dict({k: value.to(own[k].dtype) for k, value in weights.items()})
+
+
+def _shape(state: dict[str, Tensor], key: str) -> str:
+    return "×".join(map(str, state[key].shape)) or "a number" if key in state else "missing"
+
+
+def _try(net: nn.Module, shape: Shape) -> None:
+    with untouched(net), torch.no_grad(), redirect_stdout(sys.stderr):
+        forward(net, torch.zeros(1, *shape))
+
+
+def _domain(own: OwnModule) -> Domain:
+    if own.rate_hz is None:
+        return "image"
+    return "waveform" if len(own.shape) == 2 else "spectrogram"
+
+
+def _names(path: Path | None) -> tuple[str, ...]:
+    if path is None:
+        return ()
+    try:
+        return tuple(line.strip() for line in path.read_text().splitlines() if line.strip())
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"--classes {path} cannot be read ({error}): expected a name on each line"
+        ) from None
+
+
+def _examples(
+    own: OwnModule, classes: Sequence[str], preprocess: Preprocess | None, most: int
+) -> Any:
+    if own.clips is None:
+        return None
+    return examples_from(own.clips, own.shape, own.rate_hz, classes, most, preprocess)
+
+
+def _full_scale(clips: Tensor) -> Tensor:
+    scale = {torch.int16: 32768.0, torch.uint8: 255.0}.get(clips.dtype, 1.0)
+    return clips.float() / scale
+
+
+def _as_it_is(clips: Tensor) -> Tensor:
+    return clips
+
+
+def _blamed(reference: str, what: str, error: BaseException) -> UserError:
+    reason = " ".join(f"{type(error).__name__}: {error}".split())
+    return UserError(f"{reference}: {what} with {reason}")

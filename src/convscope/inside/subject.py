@@ -1,0 +1,134 @@
+"""What is looked at: a net, how clips come to it, and how what comes out is named."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from convscope.data.config import SpectrogramConfig
+from convscope.inside.layers import Layer, layers_of
+from convscope.run import Run
+from convscope.types import Shape
+
+BATCH = 64
+
+Domain: TypeAlias = Literal["waveform", "spectrogram", "image"]
+"""What a net's input is."""
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Clips to show to a net.
+
+    Attributes:
+        clips: (n_clips, …) as they are stored, int16 sound or uint8 image; or float32, as a user's
+            own function has made them for the net.
+        labels: (n_clips,) indices into the classes; -1 where the class is not known.
+        ids: (n_clips,) their names.
+    """
+
+    clips: NDArray[np.int16] | NDArray[np.uint8] | NDArray[np.float32]
+    labels: NDArray[np.int64]
+    ids: NDArray[np.str_]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def take(self, indices: NDArray[np.int64]) -> "Examples":
+        """Some of them."""
+        return Examples(self.clips[indices], self.labels[indices], self.ids[indices])
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A net that is looked at; nothing in here changes it.
+
+    Attributes:
+        name: of the run or module.
+        net: from its input to logits.
+        scale: from stored clips to numbers of full scale 1; float clips pass as they are.
+        front: from there to the net's input: the spectrogram, or nothing.
+        domain: what the net's input is.
+        shape: of the net's input for one clip, channels first.
+        clip_shape: of a clip before `front`: of a sound (1, n_times).
+        classes: names of the logits; empty where they are not known.
+        examples: clips to show it; None where there are none.
+        rate_hz: samples a second of a sound; None of an image.
+        spectrogram: how `front` makes one; None where it does not.
+        run: whose net it is, where the examples are the run's own clips; None where they are not.
+    """
+
+    name: str
+    net: nn.Module
+    scale: Callable[[Tensor], Tensor]
+    front: nn.Module
+    domain: Domain
+    shape: Shape
+    clip_shape: Shape
+    classes: tuple[str, ...]
+    examples: Examples | None
+    rate_hz: int | None = None
+    spectrogram: SpectrogramConfig | None = None
+    run: Run | None = None
+
+    @cached_property
+    def layers(self) -> dict[str, Layer]:
+        """The net's layers by name."""
+        return layers_of(self.net, torch.zeros(1, *self.shape, device=self.device))
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.net.parameters()).device
+
+    def scaled(self, clips: NDArray[np.generic]) -> Tensor:
+        """Stored clips as numbers of full scale 1, on the net's device."""
+        return self.scale(
+            torch.from_numpy(np.require(clips, requirements=["C", "W"])).to(self.device)
+        )
+
+    def inputs(self, clips: NDArray[np.generic]) -> Tensor:
+        """Stored clips as the net's input: (n_clips, *shape)."""
+        with torch.no_grad():
+            made: Tensor = self.front(self.scaled(clips))
+        return made
+
+    def batches(self, size: int = BATCH) -> Iterator[tuple[slice, Tensor]]:
+        """The examples as the net's input, batch by batch, with where each batch stands."""
+        assert self.examples is not None
+        for start in range(0, len(self.examples), size):
+            part = slice(start, min(start + size, len(self.examples)))
+            yield part, self.inputs(self.examples.clips[part])
+
+    def class_name(self, index: int) -> str:
+        """The name of a logit; its number where names are not known."""
+        return self.classes[index] if 0 <= index < len(self.classes) else str(index)
+
+    @property
+    def whole(self) -> nn.Module:
+        """From a clip of full scale 1 to logits: what is maximised when a sound is to come out."""
+        return nn.Sequential(self.front, self.net)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a user wants to see.
+
+    Attributes:
+        layer: only this one; None: all.
+        unit: only this one of the layer, or of the logits; None: all.
+        n: how many of what there are many of (clips, units of a picture).
+        seed: of whatever is drawn.
+        other: the run to compare with.
+    """
+
+    layer: str | None = None
+    unit: str | None = None
+    n: int = 8
+    seed: int = 0
+    other: Path | None = None

@@ -1,0 +1,111 @@
+"""What a forward pass does, operation by operation: the one place that touches a model.
+
+A model is watched from outside, as torch's functions are called, so that it does not matter
+whether it calls `nn.ReLU`, `F.relu` or `x.relu()`. It gets two hooks, which are gone at the end,
+also when its forward pass raises.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+CONVOLUTIONS = frozenset({"conv1d", "conv2d"})
+POOLINGS = frozenset({"max_pool1d", "max_pool2d", "avg_pool1d", "avg_pool2d"})
+NORMS = frozenset({"batch_norm"})
+ACTIVATIONS = frozenset(
+    {
+        "relu",
+        "relu6",
+        "tanh",
+        "sigmoid",
+        "leaky_relu",
+        "rrelu",
+        "prelu",
+        "elu",
+        "selu",
+        "celu",
+        "gelu",
+        "silu",
+        "mish",
+        "softplus",
+        "hardtanh",
+        "hardswish",
+        "clamp",
+        "clamp_min",
+    }
+)
+SOFTMAXES = frozenset({"softmax", "log_softmax"})
+
+Call = Callable[..., Any]
+
+Heed = Callable[[str, Call, tuple[Any, ...], dict[str, Any]], Any]
+"""Is given each operation, its name, function, arguments and keywords, and gives its result."""
+
+
+@contextmanager
+def watched(model: nn.Module, begin: Callable[[Tensor], None], heed: Heed) -> Iterator[None]:
+    """Within, every operation of a forward pass of `model` is handed to `heed`.
+
+    Args:
+        model: whose operations; those of others, such as a loss, are left alone.
+        begin: called with the clips where a forward pass begins.
+        heed: called for each operation instead of it.
+    """
+    watcher = _Watcher(heed)
+
+    def enter(_module: nn.Module, inputs: Any) -> None:
+        watcher.is_inside = False
+        begin(inputs[0])
+        watcher.is_inside = True
+
+    def leave(_module: nn.Module, _inputs: Any, _output: Any) -> None:
+        watcher.is_inside = False
+
+    hooks = [
+        model.register_forward_pre_hook(enter),
+        model.register_forward_hook(leave, always_call=True),
+    ]
+    try:
+        with watcher:
+            yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+class _Watcher(TorchFunctionMode):
+    def __init__(self, heed: Heed) -> None:
+        super().__init__()
+        self._heed = heed
+        self.is_inside = False
+
+    def __torch_function__(
+        self, func: Call, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        name = operation(func)
+        if not self.is_inside or name is None:
+            return func(*args, **kwargs)
+        return self._heed(name, func, args, kwargs)
+
+
+def operation(func: Call) -> str | None:
+    """A function's name, that of an in-place form without its underscore; None of no operation."""
+    name = getattr(func, "__name__", "")
+    if name.startswith("__"):  # reading an attribute, such as .shape or .device
+        return None if name in ("__get__", "__set__") else name
+    return name.strip("_") or None
+
+
+def tensors_in(value: Any) -> list[Tensor]:
+    """The tensors among some arguments, those in lists included."""
+    if isinstance(value, Tensor):
+        return [value]
+    if isinstance(value, dict):
+        value = list(value.values())
+    if not isinstance(value, list | tuple):
+        return []
+    return [tensor for each in value for tensor in tensors_in(each)]
