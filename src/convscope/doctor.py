@@ -40,6 +40,8 @@ def examine() -> list[Finding]:
 EXTRAS = (
     ("words", "synthesised words (data make-words, demo)", ("espeakng_loader",)),
     ("export", "export to ONNX", ("onnx", "onnxscript", "onnxruntime")),
+    ("cluster", "sweeps on many machines (sweep --ray)", ("ray",)),
+    ("track", "export to MLflow (board --mlflow)", ("mlflow",)),
 )
 """Each extra: its name, what it is for, the modules that it brings."""
 

@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ def describe_environment() -> dict[str, Any]:
     }
 
 
+@cache
 def _version(package: str) -> str | None:
     try:
         return metadata.version(package)
@@ -29,6 +31,7 @@ def _version(package: str) -> str | None:
         return None
 
 
+@cache  # what a process runs was there when it began; asking takes longer than a small epoch
 def _commit() -> str | None:
     """The commit of the source tree that this package runs from; None for an installed one."""
     folder = Path(__file__).parent

@@ -34,6 +34,12 @@ RESULTS = (CONFIG, ENVIRONMENT, EPOCHS, MODEL, PREDICTIONS, SCORES)
 
 WRITTEN = (*RESULTS, STATE, STATUS, MANIFEST)
 
+_SPARED = (STATUS, EPOCHS)
+"""What need not survive a power failure before the run is done: it is written anew by what goes on.
+
+To wait for the disk takes longer than a small epoch.
+"""
+
 _YAML: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # seven times as fast, where it is built
 
 
@@ -115,7 +121,7 @@ class Run:
 
     def write_with(self, name: str, writer: Callable[[BinaryIO], Any]) -> None:
         """As `write`, for a writer that takes an open file."""
-        write_atomically(self.folder / name, writer)
+        write_atomically(self.folder / name, writer, to_last=name not in _SPARED)
 
     def write_json(self, name: str, value: Any) -> None:
         self.write(name, json.dumps(value, indent=1, allow_nan=False) + "\n")
@@ -137,6 +143,7 @@ class Run:
     def finish(self) -> None:
         """Write the manifest: from here on the run is done."""
         files = {name: _sha256(self.folder / name) for name in RESULTS}
+        _sync(self.folder / EPOCHS)
         self.write_json(MANIFEST, {"sha256": files})
         self.tidy()
 
@@ -182,15 +189,19 @@ def _load_sections(text: str) -> Any:
     return config if whole else None
 
 
-def write_atomically(path: Path, writer: Callable[[BinaryIO], Any]) -> None:
-    """Write `path` through a temporary file beside it: a reader sees the old file or the new."""
+def write_atomically(path: Path, writer: Callable[[BinaryIO], Any], to_last: bool = True) -> None:
+    """Write `path` through a temporary file beside it: a reader sees the old file or the new.
+
+    With `to_last` it is on the disk before it takes its place, so that it survives a power failure.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
             writer(file)
             file.flush()
-            os.fsync(file.fileno())
+            if to_last:
+                os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except BaseException:
@@ -203,6 +214,11 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def _sha256(path: Path) -> str:

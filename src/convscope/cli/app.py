@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from convscope import __version__
-from convscope.cli import data, runs, tour, train
+from convscope.cli import board, data, look, runs, sweep, sweeps, tour, train
 from convscope.cli.commands import Commands, heed_sigterm
 
 app = typer.Typer(
@@ -38,7 +38,11 @@ def _options(
 tour.add_to(app)
 data.add_to(app)
 train.add_to(app)
+sweep.add_to(app)
+sweeps.add_to(app)
+board.add_to(app)
 runs.add_to(app)
+look.add_to(app)
 
 
 def main() -> None:

@@ -86,6 +86,8 @@ def load(config: "DataConfig", for_training: bool = True) -> "Dataset":
 
     with progress_bar("decoding") as tell:
         data = load_dataset(config, progress=tell, for_training=for_training)
+    if data.n_excluded:
+        warn(f"{data.n_excluded} clips left out, as data.exclude says")
     if data.left_out:
         first = data.left_out[0]
         warn(f"{len(data.left_out)} bad files left out, such as {first.path} ({first.reason})")

@@ -27,6 +27,14 @@ class Held(UserError):
     """The run is being trained by another process."""
 
 
+class DiskFull(RunFailed):
+    """There is no room for the run."""
+
+
+class Unwritable(UserError):
+    """The run's folder cannot be written."""
+
+
 class Interrupted(Exception):
     """What a watcher raises to end an attempt after an epoch that is kept; its text is why."""
 
@@ -116,6 +124,7 @@ def _write_head(run: Run, cell: Cell, data: Dataset) -> None:
             "fingerprint": data.fingerprint,
             "clips": {split: len(data.indices(split)) for split in SPLITS},
             "left_out": len(data.left_out),
+            "excluded": data.n_excluded,
         },
     }
     run.write_config(cell.config)
@@ -158,19 +167,25 @@ def _ending_kept(run: Run, cell: Cell) -> Iterator[None]:
 
 def _reason(run: Run, cell: Cell, error: Exception) -> Exception:
     """The error in words, where it is the user's or the disk's; else itself, to be traced back."""
-    if isinstance(error, OSError):
+    is_users = isinstance(cell.model, UserNet)
+    if isinstance(error, OSError) and not (is_users and _is_elsewhere(run, error)):
         return _in_words(run, error)
     if is_out_of_memory(error):
         return NoRoom(
             "memory is too small for the training of this net: wait until there is more room, or "
             f"take fewer clips a step with train.batch_size ({_first_line(error)})"
         )
-    if isinstance(error, UserError | RunFailed) or not isinstance(cell.model, UserNet):
+    if isinstance(error, UserError | RunFailed) or not is_users:
         return error
     return RunFailed(
         f"the net of {cell.model.family} failed in training: {type(error).__name__}: "
         f"{_first_line(error)}: mend the file and give the same command again"
     )
+
+
+def _is_elsewhere(run: Run, error: OSError) -> bool:
+    """Whether an error is of a file that does not lie in the run's folder."""
+    return error.filename is not None and str(run.folder) not in str(error.filename)
 
 
 def _first_line(error: Exception) -> str:
@@ -179,10 +194,10 @@ def _first_line(error: Exception) -> str:
 
 def _in_words(run: Run, error: OSError) -> Exception:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return RunFailed(
+        return DiskFull(
             f"the disk of {run.folder} is full: free some space and give the same command again; "
             "it goes on after the last epoch that was kept"
         )
-    return UserError(
+    return Unwritable(
         f"{run.folder} cannot be written ({error.strerror}): give another folder with --out"
     )

@@ -1,0 +1,116 @@
+"""convscope sweep: a grid."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from convscope.cli.commands import computing, resumable
+from convscope.cli.show import Json, log_to_stderr, print_json, print_table
+
+if TYPE_CHECKING:
+    from convscope.sweeps.cells import Standing
+    from convscope.sweeps.grid import SweepRecipe
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command()(sweep)
+
+
+def sweep(
+    recipes: Annotated[
+        list[str],
+        typer.Argument(
+            help="Recipes; KEY=VALUE lays a setting over all of them, KEY=A,B makes a grid of it.",
+            metavar="RECIPE... [KEY=VALUE...]",
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", help="The folder that holds the run folders.")
+    ] = Path("runs"),
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", min=1, help="Cells that are trained at once on this machine."),
+    ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            "--ray", help="Train on a Ray cluster: its address, or auto.", metavar="ADDRESS"
+        ),
+    ] = None,
+    servers: Annotated[
+        Path | None,
+        typer.Option(
+            "--servers", help="Thresholds; else servers.yaml here or in ~/.config/convscope."
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only list the cells; writes nothing, needs no data.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Train all cells of a grid; the same command again goes on where it stopped."""
+    from convscope.sweeps.grid import read_sweep
+
+    log_to_stderr()
+    if ray is not None and workers is not None:
+        raise typer.BadParameter("give --workers or --ray, not both")
+    paths, assignments = _told_apart(recipes)
+    with computing():
+        recipe = read_sweep(paths, assignments)
+    if dry_run:
+        _print_plan(recipe, out, json)
+        return
+    standing = _train(recipe, out, workers, ray, servers)
+    summary = _summary(standing, out)
+    if json:
+        print_json(summary)
+    else:
+        print(standing.line())
+        print(out)
+    if summary["failed"]:
+        raise typer.Exit(1)
+
+
+def _told_apart(words: list[str]) -> tuple[list[Path], list[str]]:
+    """Recipes, and the settings that stand among or behind them."""
+    paths = [Path(word) for word in words if "=" not in word or Path(word).is_file()]
+    if not paths:
+        raise typer.BadParameter("expected at least one recipe, a YAML file")
+    return paths, [word for word in words if Path(word) not in paths]
+
+
+def _print_plan(recipe: "SweepRecipe", out: Path, json: bool) -> None:
+    from convscope.sweeps.plan import as_json, plan
+    from convscope.sweeps.table import plan_table
+
+    with computing():
+        planned = plan(recipe.cells, out, recipe.config.attempts)
+    if json:
+        for cell in planned:
+            print_json(as_json(cell))
+    else:
+        print_table(plan_table(planned))
+
+
+def _train(
+    recipe: "SweepRecipe", out: Path, workers: int | None, ray: str | None, servers: Path | None
+) -> "Standing":
+    from convscope.cli.sweep_view import sweep_view
+    from convscope.sweeps.run_sweep import Where, run_sweep
+
+    with resumable(), computing(), sweep_view() as view:
+        return run_sweep(recipe, out, Where(workers, ray, servers), view)
+
+
+def _summary(standing: "Standing", out: Path) -> dict[str, Any]:
+    return {
+        "out": str(out),
+        "cells": len(standing.cells),
+        **{state: standing.count(state) for state in ("done", "failed", "waiting", "cancelled")},
+        "runs": [
+            {"run": str(out / cell.name), "state": cell.state, "reason": cell.reason}
+            for cell in standing.cells
+        ],
+    }

@@ -1,0 +1,111 @@
+"""A whole sweep: from its recipe to a driver that trains its cells."""
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from convscope.run import STATE, Run
+from convscope.servers.limits import Limits
+from convscope.servers.sensor import read_machine
+from convscope.servers.servers_file import ServersFile, read_servers_file
+from convscope.sweeps.cells import Standing, SweepCell
+from convscope.sweeps.config import SweepConfig
+from convscope.sweeps.driver import Driver, Pool, Sweep, View
+from convscope.sweeps.folder import WORKERS_LOG, SweepFolder
+from convscope.sweeps.grid import SweepRecipe
+from convscope.sweeps.local import LocalPool
+from convscope.sweeps.plan import PlannedCell, failures, order, plan
+from convscope.sweeps.politeness import Politeness
+from convscope.sweeps.slots import local_slots
+from convscope.training.attempt import Held, held
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where a sweep is trained.
+
+    Attributes:
+        workers: cells at once on this machine; None: as many as fit.
+        ray: the address of a Ray cluster; None: this machine.
+        servers: the file of thresholds; None: the one that is found.
+    """
+
+    workers: int | None = None
+    ray: str | None = None
+    servers: Path | None = None
+
+
+def run_sweep(recipe: SweepRecipe, out: Path, where: Where, view: View) -> Standing:
+    """Train the cells of a recipe that are not done, and say how they all stand then.
+
+    Raises:
+        UserError: where another process drives this sweep, or it cannot be trained here.
+        RunFailed: where the folder of runs cannot be written.
+    """
+    limits_for = _limits(read_servers_file(where.servers), recipe.config)
+    folder = SweepFolder(out, recipe.name)
+    with folder.held() as dead:
+        if dead:
+            folder.log(f"takes over from process {dead['pid']} on {dead['host']}, which is dead")
+        planned = plan(recipe.cells, out, recipe.config.attempts)
+        sweep = Sweep(folder, _cells(planned, folder), recipe.config, view)
+        pool = _pool(planned, sweep, where)
+        folder.create(recipe.recipes, [cell.name for cell in recipe.cells], pool.threads)
+        return Driver(sweep, pool, Politeness(limits_for, pool.reading, folder.threads)).run()
+
+
+def _pool(planned: Iterable[PlannedCell], sweep: Sweep, where: Where) -> Pool:
+    config, folder = sweep.config, sweep.folder
+    if where.ray is not None:
+        from convscope.sweeps.cluster import RayPool
+
+        return RayPool(where.ray, planned, config, folder, sweep.log)
+    machine = read_machine(str(folder.out))
+    slots = local_slots(planned, config, machine, where.workers, torch.cuda.is_available())
+    return LocalPool(slots, folder.out, folder.path / WORKERS_LOG)
+
+
+def _limits(servers: ServersFile, config: SweepConfig) -> Callable[[str], Limits | None]:
+    """The thresholds of a host: the recipe's over those of the servers file."""
+
+    def limits_for(host: str) -> Limits | None:
+        base = servers.limits_for(host.partition(":")[0])  # what follows tells nodes on it apart
+        return base if config.limits is None else config.limits.over(base or Limits())
+
+    return limits_for
+
+
+def _cells(planned: Iterable[PlannedCell], folder: SweepFolder) -> list[SweepCell]:
+    """The cells in the order in which they are started."""
+    cancelled = folder.cancelled
+    cells = [_cell(each, folder.out) for each in order(planned)]
+    for cell in cells:
+        if cell.name in cancelled and cell.state != "done":
+            cell.state = "cancelled"
+    return cells
+
+
+def _cell(planned: PlannedCell, out: Path) -> SweepCell:
+    """A cell before its first attempt here; one that another process trains waits for its turn."""
+    run = Run(out / planned.cell.name)
+    _tidy(run, planned)
+    waits = planned.state in ("waiting", "running")
+    return SweepCell(
+        planned,
+        state="waiting" if planned.state == "running" else planned.state,
+        reason=None if waits else planned.reason,
+        epoch=planned.epochs,
+        failures=failures(run.status, planned.epochs) if waits else 0,
+        memory_bytes=planned.memory_bytes,
+    )
+
+
+def _tidy(run: Run, planned: PlannedCell) -> None:
+    """Remove what a killed process left in a run's folder, unless one is at work there."""
+    is_over = planned.state == "done" and not run.path(STATE).exists()
+    if not is_over and run.folder.is_dir():
+        with suppress(Held, OSError), held(run):
+            run.tidy()
