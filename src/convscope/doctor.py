@@ -40,6 +40,7 @@ def examine() -> list[Finding]:
 EXTRAS = (
     ("words", "synthesised words (data make-words, demo)", ("espeakng_loader",)),
     ("export", "export to ONNX", ("onnx", "onnxscript", "onnxruntime")),
+    ("clean", "mislabelled clips (look --what clean)", ("cleanlab",)),
     ("cluster", "sweeps on many machines (sweep --ray)", ("ray",)),
     ("track", "export to MLflow (board --mlflow)", ("mlflow",)),
 )

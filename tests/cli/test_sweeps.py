@@ -71,7 +71,8 @@ def test_a_sweep_and_its_cells_are_cancelled_and_tried_again(
 
     when(monkeypatch, f"{third} starts", lambda: sweeps("cancel"))
     answer = convscope(*command, "--json")
-    assert (answer.code, answer.json["waiting"]) == (0, 1)
+    assert (answer.code, answer.json["waiting"]) == (130, 1)
+    assert "the same command goes on from here" in answer.err
     assert counts() == (1, 1, 1)
 
     assert sweeps("retry").json == [first]

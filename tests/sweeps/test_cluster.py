@@ -80,28 +80,19 @@ class Machines:
         }
 
     def begin(self) -> None:
-        """Start the head, then both nodes."""
+        """Start the head and two nodes, one after the other: else they may choose one port."""
         with socket.create_server(("127.0.0.2", 0)) as server:
             port = server.getsockname()[1]
         self.address = f"127.0.0.2:{port}"
-        head = ("--head", f"--port={port}", "--num-cpus=0", "--include-dashboard=false")
-        self._await(2, self._ray(2, *head, f"--temp-dir={self._folder / 'r'}"))
+        temporary = f"--temp-dir={self._folder / 'r'}"
+        head = ("--head", f"--port={port}", "--num-cpus=0", "--include-dashboard=false", temporary)
+        self._ray(2, *head)
         node = (f"--address={self.address}", "--num-cpus=1")
-        self.nodes = [self._ray(host, *node) for host in (3, 4)]
-        for host, process in zip((3, 4), self.nodes, strict=True):
-            self._await(host, process)
-
-    def _await(self, host: int, process: "subprocess.Popen[bytes]") -> None:
-        log = self._folder / f"{host}.txt"
-
-        def is_up() -> bool:
-            assert process.poll() is None, log.read_text()
-            return "Ray runtime started" in log.read_text()
-
-        wait_until(is_up, "Ray is up")
+        self.nodes = [self._ray(3, *node), self._ray(4, *node)]
 
     def _ray(self, host: int, *arguments: str) -> "subprocess.Popen[bytes]":
-        with (self._folder / f"{host}.txt").open("wb") as output:
+        log = self._folder / f"{host}.txt"
+        with log.open("wb") as output:
             process = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "ray.scripts.scripts", "start", "--block"),
@@ -115,6 +106,12 @@ class Machines:
                 start_new_session=True,
             )
         self._processes.append(process)
+
+        def is_up() -> bool:
+            assert process.poll() is None, log.read_text()
+            return "Ray runtime started" in log.read_text()
+
+        wait_until(is_up, "Ray is up")
         return process
 
     def sweep(self, *arguments: object) -> "subprocess.Popen[bytes]":
@@ -200,9 +197,9 @@ def is_under_way(run: Run) -> bool:
     return not run.is_done and len(run.epochs) > 0
 
 
-def is_half_trained_by(run: Run, pids: list[int], before: dict[str, int]) -> bool:
+def is_half_trained_by(run: Run, pids: list[int], before: dict[str, list[Any]]) -> bool:
     """Whether one of some processes trains it, and has added an epoch to those before."""
-    more = len(run.epochs) > before.get(run.name, 0)
+    more = len(run.epochs) > len(before.get(run.name, []))
     return more and is_under_way(run) and run.status.get("pid") in pids
 
 
@@ -221,7 +218,7 @@ def test_sweep_outlives_its_driver_and_a_node_and_scores_as_on_one_machine(
     driver.kill()
     driver.wait()
     wait_until(lambda: not machines.workers, "the workers of a killed driver are gone")
-    left = {name: len(run.epochs) for name, run in runs_in(far).items() if is_under_way(run)}
+    left = {name: run.epochs for name, run in runs_in(far).items() if is_under_way(run)}
     assert left
 
     driver = machines.sweep(*cluster)
@@ -250,6 +247,7 @@ def test_sweep_outlives_its_driver_and_a_node_and_scores_as_on_one_machine(
         run.verify()
         for file in (MODEL, PREDICTIONS, SCORES):
             assert run.path(file).read_bytes() == expected[name].path(file).read_bytes(), file
+        assert run.epochs[: len(left.get(name, []))] == left.get(name, []), "no epoch is made twice"
         assert epochs_without_times(run) == epochs_without_times(expected[name])
         assert "failures" not in run.status
 

@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from convscope.cli.commands import computing, resumable
-from convscope.cli.show import Json, log_to_stderr, print_json, print_table
+from convscope.cli.show import Json, log_to_stderr, print_json, print_table, warn
 
 if TYPE_CHECKING:
     from convscope.sweeps.cells import Standing
     from convscope.sweeps.grid import SweepRecipe
+
+
+STOPPED = 130
+"""Exit code of a sweep that was stopped, by Ctrl-C or from elsewhere."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -69,6 +73,9 @@ def sweep(
     else:
         print(standing.line())
         print(out)
+    if summary["waiting"]:
+        warn("stopped by convscope sweeps cancel: the same command goes on from here")
+        raise typer.Exit(STOPPED)
     if summary["failed"]:
         raise typer.Exit(1)
 

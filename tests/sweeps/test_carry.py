@@ -1,0 +1,97 @@
+"""Files of a run go to another machine and come back."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from convscope.errors import RunFailed
+from convscope.run import CONFIG, EPOCHS, MANIFEST, MODEL, STATE, STATUS, WRITTEN, Run
+from convscope.sweeps.carry import ORDER, Away, Changes, kept, put
+from convscope.training.attempt import Held, held
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return Run(tmp_path / "cell")
+
+
+def test_all_files_of_a_run_travel() -> None:
+    assert sorted(ORDER) == sorted(WRITTEN)
+
+
+def test_changes_are_taken_once_and_again_where_a_file_was_put_in_its_place(run: Run) -> None:
+    run.write(STATE, "one")
+    run.write(EPOCHS, "1")
+    changes = Changes(run)
+    assert changes.take() == {STATE: b"one", EPOCHS: b"1"}
+    assert changes.take() == {}
+    run.write(STATE, "two")  # as long as the one before
+    assert changes.take() == {STATE: b"two"}
+    run.path(STATE).unlink()
+    assert changes.take() == {}
+
+
+def test_table_of_epochs_is_never_read_newer_than_the_state(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An epoch ends while files are read: its state is put in place, and then the table."""
+    run.write(STATE, "state of 1")
+    run.write(EPOCHS, "rows of 1")
+    read = Path.read_bytes
+
+    def read_then_write(path: Path) -> bytes:
+        content = read(path)
+        run.write(STATE, "state of 2")
+        run.write(EPOCHS, "rows of 2")
+        return content
+
+    monkeypatch.setattr(Path, "read_bytes", read_then_write)
+    assert Changes(run).take() == {EPOCHS: b"rows of 1", STATE: b"state of 2"}
+
+
+def test_manifest_is_put_last_and_the_state_removed(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    write = Run.write
+    monkeypatch.setattr(Run, "write", lambda *each: (order.append(each[1]), write(*each)))
+    put(run, {name: b"{}" for name in (MANIFEST, MODEL, CONFIG, STATE, STATUS)})
+    assert order == [CONFIG, STATE, MODEL, STATUS, MANIFEST]
+    assert sorted(os.listdir(run.folder)) == sorted([CONFIG, MODEL, STATUS, MANIFEST])
+
+
+def test_what_is_kept_is_put_elsewhere_unchanged(run: Run, tmp_path: Path) -> None:
+    for name in (CONFIG, EPOCHS, STATE, STATUS, MODEL):
+        run.write(name, name)
+    there = Run(tmp_path / "there")
+    put(there, kept(run))
+    assert kept(there) == {name: name.encode() for name in (CONFIG, EPOCHS, STATE, STATUS)}
+
+
+def test_run_that_is_away_is_held_until_its_release(run: Run) -> None:
+    away = Away(run)
+    with pytest.raises(Held):
+        Away(run)
+    away.keep({STATE: b"one"})
+    away.release()
+    with held(run):
+        assert run.path(STATE).read_bytes() == b"one"
+
+
+def test_run_of_which_nothing_came_leaves_no_folder(run: Run) -> None:
+    Away(run).release()
+    assert not run.folder.exists()
+
+
+def test_half_written_files_of_a_killed_driver_are_removed(run: Run) -> None:
+    run.folder.mkdir()
+    (run.folder / f".{STATE}.abc").touch()
+    Away(run).release()
+    assert not run.folder.exists()
+
+
+def test_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(RunFailed, match="cannot be written .*another folder with --out"):
+        Away(Run(tmp_path / "file" / "cell"))
