@@ -55,8 +55,13 @@ def test_manifest_is_put_last_and_the_state_removed(
 ) -> None:
     order: list[str] = []
     write = Run.write
-    monkeypatch.setattr(Run, "write", lambda *each: (order.append(each[1]), write(*each)))
-    put(run, {name: b"{}" for name in (MANIFEST, MODEL, CONFIG, STATE, STATUS)})
+
+    def noted(run: Run, name: str, content: str | bytes) -> None:
+        order.append(name)
+        write(run, name, content)
+
+    monkeypatch.setattr(Run, "write", noted)
+    put(run, dict.fromkeys((MANIFEST, MODEL, CONFIG, STATE, STATUS), b"{}"))
     assert order == [CONFIG, STATE, MODEL, STATUS, MANIFEST]
     assert sorted(os.listdir(run.folder)) == sorted([CONFIG, MODEL, STATUS, MANIFEST])
 
@@ -93,5 +98,5 @@ def test_half_written_files_of_a_killed_driver_are_removed(run: Run) -> None:
 
 def test_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(RunFailed, match="cannot be written .*another folder with --out"):
+    with pytest.raises(RunFailed, match=r"cannot be written .*another folder with --out"):
         Away(Run(tmp_path / "file" / "cell"))

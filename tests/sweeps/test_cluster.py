@@ -21,6 +21,7 @@ import soundfile
 import convscope
 from convscope.errors import UserError
 from convscope.run import EPOCHS, MANIFEST, MODEL, PREDICTIONS, RESULTS, SCORES, STATUS, Run
+from convscope.sweeps.agent import Agent, Share
 from convscope.sweeps.head import connect
 
 RATE_HZ = 2000
@@ -250,6 +251,11 @@ def test_sweep_outlives_its_driver_and_a_node_and_scores_as_on_one_machine(
         assert run.epochs[: len(left.get(name, []))] == left.get(name, []), "no epoch is made twice"
         assert epochs_without_times(run) == epochs_without_times(expected[name])
         assert "failures" not in run.status
+
+
+def test_node_with_another_version_is_refused() -> None:
+    with pytest.raises(UserError, match=r"is .* on .*, but 0\.0 where the sweep was started: inst"):
+        Agent("0.0", Share("gpu7", cpus=1, gpus=0))
 
 
 def test_missing_ray_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

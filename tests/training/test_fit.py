@@ -20,6 +20,7 @@ from convscope.run import EPOCHS, MODEL, PREDICTIONS, SCORES, STATE, Run
 from convscope.training import checkpoint
 from convscope.training.augment import AugmentConfig
 from convscope.training.config import TrainConfig
+from convscope.training.engine import Engine
 from convscope.training.fit import Watcher, fit
 
 Tones = Callable[..., Dataset]
@@ -418,3 +419,23 @@ def test_the_peak_of_memory_is_known_after_the_first_epoch_of_every_attempt(
         fit(spec, tones(), config, tmp_path, StopAt(4, 1, interrupt))
     assert run.status["peak_memory_bytes"] == 2_000
     assert fit(spec, tones(), config, tmp_path).status["peak_memory_bytes"] == 4_000
+
+
+def test_a_single_step_of_huge_loss_is_no_explosion(
+    tones: Tones,
+    spec: ModelSpec,
+    config: TrainConfig,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    step = Engine._step
+    spikes = iter([5000.0])
+
+    def spiking(self: Engine, *arguments: Any) -> tuple[float, int]:
+        loss, right = step(self, *arguments)
+        return next(spikes, loss), right
+
+    monkeypatch.setattr(Engine, "_step", spiking)
+    run = fit(spec, tones(), config, tmp_path)
+    assert run.is_done
+    assert run.epochs[0]["train_loss"] > 100

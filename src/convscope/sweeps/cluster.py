@@ -87,7 +87,8 @@ class RayPool:
         folder: SweepFolder,
         log: Callable[[str], None],
     ) -> None:
-        cells = list(planned)
+        self._cells = cells = list(planned)
+        self._config = config
         self._address = address
         self._log = log
         self._workers_log: Path = folder.path / WORKERS_LOG
@@ -101,8 +102,6 @@ class RayPool:
         self._head = Head(self._ray, address)
         try:
             self._actor = self._ray.remote(Agent)
-            self._cells = self._ray.put(cells)
-            self._config = config
             if any(cell.state in ("waiting", "running") for cell in cells):
                 self._await_members(folder)
         except BaseException:

@@ -32,7 +32,11 @@ from convscope.types import Clips, Labels, Logits, Split
 
 EVALUATION_BATCH = 256
 EXPLODED = 1e3
-"""A loss of so many times ln(n_classes), that of guessing, has exploded."""
+"""A validation loss of so many times ln(n_classes), that of guessing, has exploded.
+
+A single step may have more, and a training recover from it, as a net with 50 million dense weights
+does.
+"""
 
 OnStep = Callable[[int, int, int], None]
 """Called after each step with the epoch, the number of its steps done, and of all its steps."""
@@ -82,7 +86,7 @@ class Engine:
         """One pass over the training clips; `epoch` counts from 1.
 
         Raises:
-            RunFailed: for a loss that is not finite or has exploded, naming epoch and step.
+            RunFailed: for a loss that is not finite, naming epoch and step.
             NoRoom: where memory does not hold a step; see `Pieces`.
         """
         batches = list(self._batches(epoch))
@@ -95,7 +99,7 @@ class Engine:
             for step, indices in enumerate(batches):
                 self._set_learning_rate(epoch - 1 + step / len(batches))
                 loss, right = self._step(indices, generator)
-                self._refuse_explosion(loss, f"epoch {epoch}, step {step + 1}")
+                self._refuse_explosion(loss, f"epoch {epoch}, step {step + 1}", math.inf)
                 losses[step], n_right = loss, n_right + right
                 on_step(epoch, step + 1, len(batches))
         sizes = torch.tensor([len(batch) for batch in batches])
@@ -109,10 +113,11 @@ class Engine:
         """Loss and accuracy on the validation clips.
 
         Raises:
-            RunFailed: as `train_epoch` does.
+            RunFailed: for a loss that is not finite or has exploded, naming the epoch.
         """
         answers = self.evaluate("validation")
-        self._refuse_explosion(answers.loss, f"the validation of epoch {epoch}")
+        most = EXPLODED * math.log(self.data.n_classes)
+        self._refuse_explosion(answers.loss, f"the validation of epoch {epoch}", most)
         return {"validation_loss": answers.loss, "validation_accuracy": answers.accuracy}
 
     def evaluate(self, split: Split) -> Evaluation:
@@ -197,8 +202,8 @@ class Engine:
     def _learning_rate(self) -> float:
         return float(self.optimizer.param_groups[0]["lr"])
 
-    def _refuse_explosion(self, loss: float, where: str) -> None:
-        if not math.isfinite(loss) or loss > EXPLODED * math.log(self.data.n_classes):
+    def _refuse_explosion(self, loss: float, where: str, most: float) -> None:
+        if not math.isfinite(loss) or loss > most:
             raise RunFailed(
                 f"the loss became {loss:.4g} at {where}, learning rate {self._learning_rate:.3g}: "
                 "try a smaller train.learning_rate; the last good epoch is kept"
