@@ -148,3 +148,16 @@ def test_what_says_nothing_is_refused(
     answer = convscope("board", runs, *options)
     assert (answer.code, answer.out) == (2, "")
     assert message in answer.err
+
+
+def test_what_is_missing_or_idle_is_told_in_one_line(
+    convscope: Callable[..., Any], trained: Path
+) -> None:
+    for arguments, words in (
+        ((), "missing argument 'runs'"),
+        ((trained, "--board", "accuracy", "--front"), "--front has no effect beside --board acc"),
+    ):
+        answer = convscope("board", *arguments)
+        assert answer.code == 2
+        assert words in answer.err
+        assert len(answer.err.splitlines()) == 1

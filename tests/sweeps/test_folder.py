@@ -75,6 +75,25 @@ def test_cells_are_cancelled_and_asked_for_again(folder: SweepFolder) -> None:
     assert folder.cancelled == {"a"}
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("sweep.json", "{}"),
+        ("sweep.json", '{"threads": "x"}'),
+        ("sweep.json", '{"threads": 1, "recipes": 3, "cells": 5}'),
+        ("cancelled.json", '[{"a": 1}, 3]'),
+        ("driver.json", "[1]"),
+        ("driver.json", "{"),
+    ],
+)
+def test_a_file_that_holds_something_else_is_named(
+    folder: SweepFolder, name: str, text: str
+) -> None:
+    (folder.path / name).write_text(text)
+    with pytest.raises(UserError, match=f"{name} is damaged: .* no run is lost"):
+        _ = (folder.threads, folder.recipes, folder.cancelled, folder.driver)
+
+
 def test_a_damaged_file_is_named_with_what_to_do(folder: SweepFolder) -> None:
     (folder.path / "cancelled.json").write_text('["a"')
     with pytest.raises(UserError, match=r"cancelled.json is damaged: .* no run is lost"):

@@ -85,7 +85,7 @@ def test_laying_leaves_the_values_of_others_alone() -> None:
     ("assignment", "message"),
     [
         ("model.kernel=3,", "model.kernel=3,: expected a value before and after each comma"),
-        ("sweep.attempts=1,2", "sweep.attempts: expected section.key .*use brackets for a list"),
+        ("sweep.attempts=1,2", r"sweep.attempts is no axis: .*sweep.attempts=\[1,2\]"),
         ("data.folder=/a,b", """data.folder does not .* quotes for .*, data.folder='"/a,b"'"""),
         ("model.kernel=[3,5", "model.kernel=.*: expected a YAML value after ="),
         ("kernel=3,5", "kernel=3,5: expected section.key=value such as train.epochs=5"),

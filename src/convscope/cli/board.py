@@ -80,6 +80,8 @@ def board(
     boards = {"--board": kind, "--sort": sort, "--pareto": pareto, "--front": front}
     if pivot or against:
         _refuse_idle(boards, "--pivot" if pivot else "--against")
+    if kind == "accuracy":
+        _refuse_idle({"--front": front, "--pareto": pareto}, "--board accuracy")
     if mlflow:
         views = {"--by-seed": seeds, "--pivot": pivot, "--against": against}
         _refuse_idle({**boards, **views, "--format": form != "table"}, "--mlflow")
@@ -168,7 +170,7 @@ def _refuse_idle(options: dict[str, Any], beside: str) -> None:
 def _with_pivot_keys(args: list[str]) -> list[str]:
     """The arguments with keys behind each `--pivot` that has none."""
     filled = []
-    for arg, following in zip(args, [*args[1:], ""], strict=True):
+    for arg, following in zip(args, [*args[1:], ""], strict=False):
         filled.append(arg)
         has_keys = "," in following and not Path(following).exists()
         if arg == "--pivot" and not has_keys:

@@ -214,8 +214,7 @@ class Driver:
             case "died" if self._run(cell).is_done:
                 self._finish(cell)  # its last word was lost, not its result
             case "no data":
-                cell.state = "failed"
-                self._log(f"{cell.name} failed: {ended.reason}")
+                self._fail_without_data(cell, ended.reason)
             case "failed" | "died":
                 self._fail(cell, ended.reason)
             case "no room" if not self._politeness.is_crowded(slot, list(self._running.values())):
@@ -229,6 +228,18 @@ class Driver:
         cell.epoch = scores["epochs"]
         seconds = duration(self._clock() - cell.started)
         self._log(f"{cell.name} is done: test accuracy {scores['accuracy']:.4f}, {seconds}")
+
+    def _fail_without_data(self, cell: SweepCell, reason: str | None) -> None:
+        """What lacks one cell's data lacks those of all cells that want the same: said once."""
+        data = cell.planned.cell.data
+        same = [
+            each
+            for each in self._sweep.cells
+            if each.state == "waiting" and each.planned.cell.data == data
+        ]
+        for each in same:
+            each.state, each.reason = "failed", reason
+        self._log(f"{len(same)} cells failed for lack of their data: {reason}")
 
     def _fail(self, cell: SweepCell, reason: str | None) -> None:
         """An attempt ended badly; one that had finished an epoch was not in vain."""

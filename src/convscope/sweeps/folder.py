@@ -16,7 +16,10 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
+from shlex import quote
 from typing import Any
+
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from convscope.data.disk import writing_to
 from convscope.errors import UserError
@@ -27,6 +30,20 @@ SWEEPS = "sweeps"
 
 SWEEP, DRIVER, CANCELLED = "sweep.json", "driver.json", "cancelled.json"
 STOP, LOG, WORKERS_LOG = "stop", "log.txt", "workers.txt"
+
+
+class _Content(BaseModel):
+    """What stands in sweep.json."""
+
+    created: str = ""
+    threads: int = Field(ge=1)
+    recipes: list[dict[str, Any]] = []
+    cells: list[str] = []
+
+
+_CONTENT = TypeAdapter(_Content)
+_DRIVER = TypeAdapter(dict[str, str | int])
+_NAMES = TypeAdapter(list[str])
 
 
 class SweepFolder:
@@ -45,19 +62,22 @@ class SweepFolder:
     @property
     def recipes(self) -> list[dict[str, Any]]:
         """The recipes as they were read, assignments laid over them."""
-        recipes: list[dict[str, Any]] = self._read(SWEEP, {}).get("recipes", [])
-        return recipes
+        return self._content.recipes
 
     @property
     def cells(self) -> list[str]:
         """The names of its cells, in the order of its recipes."""
-        names: list[str] = self._read(SWEEP, {}).get("cells", [])
-        return names
+        return self._content.cells
 
     @property
     def threads(self) -> int:
         """CPU threads of a worker."""
-        return int(self._read(SWEEP, {})["threads"])
+        return self._content.threads
+
+    @property
+    def _content(self) -> _Content:
+        content: _Content = self._read(SWEEP, _CONTENT, _Content(threads=1))
+        return content
 
     @property
     def exists(self) -> bool:
@@ -81,7 +101,7 @@ class SweepFolder:
 
         The driver of a folder that nobody holds is dead.
         """
-        driver: dict[str, Any] = self._read(DRIVER, {})
+        driver: dict[str, Any] = self._read(DRIVER, _DRIVER, {})
         return driver
 
     @property
@@ -134,7 +154,7 @@ class SweepFolder:
     @property
     def cancelled(self) -> frozenset[str]:
         """The names of the cells that are not to be trained."""
-        return frozenset(self._read(CANCELLED, []))
+        return frozenset(self._read(CANCELLED, _NAMES, []))
 
     def cancel(self, names: Collection[str]) -> None:
         """Cells that are not to be trained, beside those that already are not."""
@@ -180,23 +200,20 @@ class SweepFolder:
     def _holder(self) -> str:
         return (
             f"{self.path} is driven by {self.driver_in_words}: wait for it, or end it with "
-            f"convscope sweeps cancel {self.name} --out {self.out}"
+            f"convscope sweeps cancel {quote(self.name)} --out {quote(str(self.out))}"
         )
 
-    def _read(self, name: str, default: Any) -> Any:
+    def _read(self, name: str, kind: TypeAdapter[Any], default: Any) -> Any:
         path = self.path / name
         try:
-            value = json.loads(path.read_text())
+            return kind.validate_json(path.read_bytes())
         except FileNotFoundError:
             return default
-        except ValueError:
-            value = None
-        if not isinstance(value, type(default)):
+        except ValidationError:
             raise UserError(
                 f"{path} is damaged: expected what convscope wrote there; delete it and give the "
                 "same convscope sweep again: no run is lost by that"
-            )
-        return value
+            ) from None
 
     def _write(self, name: str, value: Any) -> None:
         text = json.dumps(value, indent=1, allow_nan=False) + "\n"

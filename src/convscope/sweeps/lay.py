@@ -33,6 +33,8 @@ def lay(recipe: dict[str, Any], assignment: str) -> None:
 def _check(assignment: str, key: str, text: str) -> None:
     if not all(part.strip() for part in split_at_commas(text)):
         raise UserError(f"{assignment}: expected a value before and after each comma")
+    if key.startswith(("grid.", "sweep.")):
+        raise UserError(f"{assignment}: {key} is no axis: write a list in brackets, {key}=[{text}]")
     try:
         check_axis_key(key)
     except ValueError as error:

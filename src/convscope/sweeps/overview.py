@@ -65,7 +65,10 @@ def overview_table(rows: Sequence[SweepRow]) -> Table:
 
 def cells_of(sweep: SweepFolder) -> tuple[PlannedCell, ...]:
     """The cells of a sweep, cancelled ones said to be so."""
-    recipe = make_sweep(sweep.recipes, sweep.name)
+    try:
+        recipe = make_sweep(sweep.recipes, sweep.name)
+    except UserError as error:
+        raise UserError(f"{sweep.path}: {error}") from None
     cancelled = sweep.cancelled
     return tuple(
         replace(cell, state="cancelled")

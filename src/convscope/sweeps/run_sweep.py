@@ -49,7 +49,8 @@ def run_sweep(recipe: SweepRecipe, out: Path, where: Where, view: View) -> Stand
     folder = SweepFolder(out, recipe.name)
     with folder.held() as dead:
         if dead:
-            folder.log(f"takes over from process {dead['pid']} on {dead['host']}, which is dead")
+            who = f"process {dead.get('pid')} on {dead.get('host')}"
+            folder.log(f"takes over from {who}, which is dead")
         planned = plan(recipe.cells, out, recipe.config.attempts)
         sweep = Sweep(folder, _cells(planned, folder), recipe.config, view)
         pool = _pool(planned, sweep, where)
