@@ -83,6 +83,11 @@ def net(tmp_path: Path) -> Path:
 Driver = Callable[[], subprocess.Popen[str]]
 
 
+def _heed_ctrl_c() -> None:
+    """A shell lets what it starts in the background ignore Ctrl-C, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def driver(net: Path, recordings: Path, tmp_path: Path) -> Iterator[Driver]:
     """Start `convscope sweep` of the net as a process of its own."""
@@ -92,7 +97,11 @@ def driver(net: Path, recordings: Path, tmp_path: Path) -> Iterator[Driver]:
         arguments = ["sweep", net, f"data.folder={recordings}", "--out", tmp_path / "runs"]
         command = [sys.executable, "-m", "convscope", *map(str, arguments)]
         process = subprocess.Popen(
-            command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+            command,
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            text=True,
+            preexec_fn=_heed_ctrl_c,
         )
         started.append(process)
         return process
