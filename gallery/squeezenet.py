@@ -1,7 +1,10 @@
 """SqueezeNet 1.0 as a net of one's own, for ImageNet weights under torchvision's names.
 
     convscope look gallery/squeezenet.py:make_net --weights squeezenet1_0_imagenet_fp16.safetensors
-        --input 3x227x227 --preprocess gallery/squeezenet.py:preprocess --clips IMAGES
+        --input 3x227x227 --preprocess gallery/squeezenet.py:preprocess
+        --classes imagenet_classes.txt --clips IMAGES
+
+Its input has blue first, and pictures show an input as the net gets it: red and blue are exchanged.
 
 Source: F. Iandola and others, SqueezeNet: AlexNet-level accuracy with 50x fewer parameters (2016).
 """

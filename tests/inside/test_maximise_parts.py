@@ -56,7 +56,7 @@ def test_units_and_classes_are_kept_as_arrays_pictures_and_sounds(
 
 def test_what_a_unit_hears_is_its_filter(tmp_path: Path) -> None:
     small = subject((1, 1200))
-    look_maximise(small, Choice(layer="conv1", unit="5"), Shelf(tmp_path))
+    look_maximise(small, Choice(unit="conv1:5"), Shelf(tmp_path))
     kept = np.load(tmp_path / "maximise_conv1.npz")
     (best,) = kept["values"]
     weight = small.net[0].weight[5].detach().numpy()  # type: ignore[index]

@@ -127,7 +127,9 @@ def class_ascent(subject: Subject) -> Ascent:
 
 
 def _layers(subject: Subject, choice: Choice) -> list[Layer]:
-    """The layer asked for; else some of the convolutions, evenly, and the logits."""
+    """The layer or unit asked for; else some of the convolutions, evenly, and the logits."""
+    if choice.unit is not None:
+        return [subject.layers[read_unit(choice.unit, subject.layers, subject.classes).layer]]
     if choice.layer is not None:
         return [layer_named(subject.layers, choice.layer)]
     convs = [layer for layer in subject.layers.values() if layer.kind == "conv"]
@@ -141,9 +143,8 @@ def _evenly(values: Sequence[Layer], most: int) -> list[Layer]:
 
 def _units(subject: Subject, layer: Layer, choice: Choice) -> list[int]:
     """The unit asked for; else all classes of few, or the first units."""
-    if choice.unit is not None and choice.layer is not None:
-        named = f"{layer.name}:{choice.unit}"
-        return [read_unit(named, subject.layers, subject.classes).index]
+    if choice.unit is not None:
+        return [read_unit(choice.unit, subject.layers, subject.classes).index]
     most = MOST_CLASSES if layer.kind == "logits" else choice.n
     return list(range(min(most, layer.n_units)))
 
@@ -197,5 +198,5 @@ def _size(subject: Subject, inputs: NDArray[np.float32]) -> str:
     """How much a unit sees, in words."""
     sizes = inputs.shape[2:]
     if subject.rate_hz is not None:
-        return f"it sees {1000 * sizes[0] / subject.rate_hz:.3g} ms"
+        return f"it sees {1000 * sizes[0] / subject.rate_hz:.4g} ms"
     return f"it sees {' × '.join(map(str, sizes))} pixels"

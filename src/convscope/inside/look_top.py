@@ -170,7 +170,7 @@ def _title(subject: Subject, top: TopClips, size: tuple[int, ...]) -> str:
     text = f"what drives units of {top.layer} most and least, each cell "
     if subject.domain == "waveform":
         assert subject.rate_hz is not None
-        text += f"{1000 * size[0] / subject.rate_hz:.3g} ms"
+        text += f"{1000 * size[0] / subject.rate_hz:.4g} ms"
     else:
         text += "the whole input" if size == subject.shape[1:] else f"{size[1]} by {size[0]} pixels"
     return f"{text}; orange: what the unit sees\nbelow: class and value that enters the activation"
