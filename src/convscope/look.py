@@ -1,10 +1,16 @@
 """A look inside a net: the parts that are asked for, one after the other, each to its own files."""
 
 import json
-from collections.abc import Callable, Sequence
+import os
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+
+from torch import nn
 
 from convscope.errors import UserError
 from convscope.inside.layers import layer_named
@@ -50,15 +56,36 @@ def chosen_parts(what: Sequence[str]) -> tuple[str, ...]:
 
 
 def check_choice(subject: Subject, choice: Choice) -> None:
-    """Refuse a layer or unit that the net does not have.
+    """Refuse a layer or unit that the net does not have, and a unit of another layer.
+
+    A class may stand beside a layer: CAM shows where it is found by that layer.
 
     Raises:
         UserError: naming those that there are.
     """
     if choice.layer is not None:
         layer_named(subject.layers, choice.layer)
-    if choice.unit is not None:
-        read_unit(choice.unit, subject.layers, subject.classes)
+    if choice.unit is None:
+        return
+    own = read_unit(choice.unit, subject.layers, subject.classes).layer
+    if choice.layer not in (None, own) and own != "logits":
+        raise UserError(
+            f"--unit {choice.unit} is no unit of --layer {choice.layer}: give one of the two"
+        )
+
+
+def check_weights(subject: Subject) -> None:
+    """Refuse a net with a weight that is no number, as after a training that diverged.
+
+    Raises:
+        UserError: naming the first.
+    """
+    for name, weights in subject.net.named_parameters():
+        if not weights.isfinite().all():
+            raise UserError(
+                f"{subject.name}: expected finite weights, {name} holds NaN or infinity: look at a "
+                "net whose training did not diverge"
+            )
 
 
 def look(
@@ -78,22 +105,28 @@ def look(
         out: the folder of the results.
         tell: called before each part with its name, how many are done, and of how many.
 
+    The files come to `out` together when all parts are made: a call that is refused, fails or is
+    interrupted leaves none. Only what is trained for a look stays, so that it is not trained twice.
+
     Raises:
-        UserError: for a part, layer or unit that there is not, or a part that makes no sense here.
+        UserError: for a part, layer or unit that there is not, a part that makes no sense here, a
+            weight that is not finite, or a user's own module that fails.
     """
     parts = chosen_parts(what)
     check_choice(subject, choice)
+    check_weights(subject)
     looks = []
-    for done, name in enumerate(parts):
-        tell(name, done, len(parts))
-        looks.append(_make(name, subject, choice, out, may_skip=not what))
+    with _together(out) as aside, _explained(subject):
+        for done, name in enumerate(parts):
+            tell(name, done, len(parts))
+            looks.append(_make(name, subject, choice, Shelf(out, aside), may_skip=not what))
+        index = _index(subject, looks, out / INDEX)
+        Shelf(out, aside).text(INDEX, json.dumps(index, indent=1) + "\n")
     tell("", len(parts), len(parts))
-    Shelf(out).text(INDEX, json.dumps(_index(subject, looks), indent=1) + "\n")
     return looks
 
 
-def _make(name: str, subject: Subject, choice: Choice, out: Path, may_skip: bool) -> Look:
-    shelf = Shelf(out)
+def _make(name: str, subject: Subject, choice: Choice, shelf: Shelf, may_skip: bool) -> Look:
     try:
         PARTS[name].make(subject, choice, shelf)
     except NotApplicable as error:
@@ -103,5 +136,50 @@ def _make(name: str, subject: Subject, choice: Choice, out: Path, may_skip: bool
     return Look(name, tuple(path.name for path in shelf.made))
 
 
-def _index(subject: Subject, looks: Sequence[Look]) -> dict[str, Any]:
-    return {"of": subject.name, "parts": [each.to_dict() for each in looks]}
+@contextmanager
+def _together(out: Path) -> Iterator[Path]:
+    """A folder on the disk of `out`; its files come to `out` at the end, unless the body raises."""
+    there = next(each for each in (out, *out.absolute().parents) if each.exists())
+    if not there.is_dir():
+        raise UserError(f"--out {out}: {there} is a file, expected a folder: name another one")
+    with TemporaryDirectory(dir=there, prefix=".look.") as folder:
+        yield Path(folder)
+        out.mkdir(parents=True, exist_ok=True)
+        for path in sorted(Path(folder).iterdir(), key=lambda path: path.name == INDEX):
+            os.replace(path, out / path.name)
+
+
+@contextmanager
+def _explained(subject: Subject) -> Iterator[None]:
+    """Within, a user's own module that fails in its forward pass is the user's mistake."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        if not subject.is_own or not _is_of(subject.net, error):
+            raise
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise UserError(f"{subject.name}: its forward pass failed with {reason}") from error
+
+
+def _is_of(net: nn.Module, error: Exception) -> bool:
+    """Whether an error was raised within a call of the net."""
+    frames = traceback.walk_tb(error.__traceback__)
+    return any(frame.f_locals.get("self") is net for frame, _ in frames)
+
+
+def _index(subject: Subject, looks: Sequence[Look], path: Path) -> dict[str, Any]:
+    """What this call made, beside what earlier ones made of the same net."""
+    parts = {each["part"]: each for each in _earlier(subject, path)}
+    for each in looks:
+        files = [*parts.get(each.part, {"files": ()})["files"], *each.files]
+        parts[each.part] = each.to_dict() | {"files": list(dict.fromkeys(files))}
+    return {"of": subject.name, "parts": list(parts.values())}
+
+
+def _earlier(subject: Subject, path: Path) -> list[dict[str, Any]]:
+    """The parts of the index that is there, if it is of the same net."""
+    index = json.loads(path.read_text()) if path.is_file() else {}
+    parts: list[dict[str, Any]] = index["parts"] if index.get("of") == subject.name else []
+    return parts

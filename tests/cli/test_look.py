@@ -6,10 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+
+from convscope.inside.looks import PARTS
+from convscope.inside.parts import Part
+from convscope.inside.subject import Subject
 
 Convscope = Callable[..., Any]
 
 NET = """
+import torch
 from torch import nn
 
 def make_net():
@@ -18,6 +24,23 @@ def make_net():
 
 def dense():
     return nn.Sequential(nn.Flatten(), nn.Linear(3 * 64, 2))
+
+class Tired(nn.Sequential):
+    n_calls = 0
+
+    def forward(self, clips):
+        self.n_calls += 1
+        if self.n_calls > 3:
+            raise RuntimeError("no more" + chr(10) + "for today")
+        return super().forward(clips)
+
+def tired():
+    return Tired(*make_net())
+
+def diverged():
+    net = make_net()
+    nn.init.constant_(net[-1].bias, torch.nan)
+    return net
 """
 
 
@@ -99,6 +122,137 @@ def test_mistakes_about_a_module_are_told_in_one_line(
     answer = convscope("look", f"{net}:dense", "--input", "3x8x8", "--out", tmp_path / "look")
     assert answer.code == 2
     assert "no convolution is met in a forward pass" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (
+            ("--what", "filters,response,maps,top,maximise", "--unit", "conv3:2"),
+            {
+                "filters_conv3_2.png",
+                "response_conv3_effective_units.csv",
+                "top_conv3_2_most_clips.wav",
+            },
+        ),
+        (
+            ("--what", "filters,response,maps,top", "--layer", "conv2", "--unit", "2"),
+            {
+                "filters_conv2_2.png",
+                "response_conv2_effective_units.csv",
+                "top_conv2_2_most_clips.wav",
+            },
+        ),
+        (
+            ("--what", "filters,response,maps,cam", "--unit", "logits:low"),
+            {"filters_conv1.png", "filters_conv3.png", "response_conv1.png"},
+        ),
+    ],
+)
+def test_one_unit_is_shown_by_every_part(
+    convscope: Convscope,
+    trained: Path,
+    tmp_path: Path,
+    options: tuple[str, ...],
+    expected: set[str],
+) -> None:
+    answer = convscope(
+        "look", trained, "--out", tmp_path / "look", "--n-clips", 4, "--n", 1, *options
+    )
+    assert answer.code == 0, answer.err
+    made = {path.name for path in (tmp_path / "look").iterdir()}
+    assert expected <= made, sorted(made)
+
+
+def test_a_unit_of_another_layer_is_refused(
+    convscope: Convscope, trained: Path, tmp_path: Path
+) -> None:
+    answer = convscope("look", trained, "--layer", "conv2", "--unit", "conv3:1")
+    assert answer.code == 2
+    assert "--unit conv3:1 is no unit of --layer conv2" in answer.err
+
+
+def test_a_call_that_is_refused_or_interrupted_leaves_nothing(
+    convscope: Convscope, net: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(PARTS, "top", Part("", interrupted))
+    for part, code in (("cam", 2), ("top", 130)):
+        answer = convscope(
+            *("look", f"{net}:make_net", "--input", "3x8x8", "--out", tmp_path / "look"),
+            *("--what", f"filters,{part}"),
+        )
+        assert answer.code == code, answer.err
+        assert list(tmp_path.iterdir()) == [net]
+
+
+def test_a_second_look_adds_to_the_first(convscope: Convscope, net: Path, tmp_path: Path) -> None:
+    module = ("look", f"{net}:make_net", "--input", "3x8x8", "--out", tmp_path / "look")
+    for part in ("filters", "response", "filters"):
+        answer = convscope(*module, "--what", part, "--json")
+        assert [each["part"] for each in answer.json["parts"]] == [part]
+    index = json.loads((tmp_path / "look" / "look.json").read_text())
+    assert [each["part"] for each in index["parts"]] == ["filters", "response"]
+    listed = [file for each in index["parts"] for file in each["files"]]
+    made = {path.name for path in (tmp_path / "look").iterdir()}
+    assert (len(listed), {*listed, "look.json"}) == (len(set(listed)), made)
+
+
+def test_no_part_by_name_means_the_default_ones(
+    convscope: Convscope, net: Path, tmp_path: Path
+) -> None:
+    module = ("look", f"{net}:make_net", "--input", "3x8x8", "--out", tmp_path / "look")
+    answer = convscope(*module, "--n", 1, "--what", "")
+    assert answer.code == 0, answer.err
+    assert "cam          skipped: " in answer.out
+
+
+@pytest.mark.parametrize(
+    ("function", "shape", "words"),
+    [
+        ("tired", "3x8x8", "RuntimeError: no more"),
+        ("diverged", "3x8x8", "expected finite weights, 4.bias holds NaN or infinity"),
+        ("make_net", "1x99999999999", "--input 1x99999999999 does not fit into memory"),
+        ("make_net", "1x9999999999999999999999", "does not fit into memory"),
+    ],
+)
+def test_a_module_that_fails_is_told_in_one_line(
+    convscope: Convscope, net: Path, tmp_path: Path, function: str, shape: str, words: str
+) -> None:
+    answer = convscope(
+        *("look", f"{net}:{function}", "--input", shape, "--out", tmp_path / "look"), "--n", 1
+    )
+    (line,) = [line for line in answer.err.splitlines() if line.startswith("convscope: ")]
+    assert (answer.code, words in line) == (2, True), answer.err
+    assert not (tmp_path / "look").exists()
+
+
+def test_a_module_that_fails_while_a_part_calls_it_is_told_in_one_line(
+    convscope: Convscope, net: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def calls(subject: Subject, *_: object) -> None:
+        for _call in range(4):
+            subject.net(torch.zeros(1, *subject.shape))
+
+    monkeypatch.setitem(PARTS, "top", Part("", calls))
+    answer = convscope(
+        *("look", f"{net}:tired", "--input", "3x8x8", "--what", "top", "--out", tmp_path / "look")
+    )
+    assert answer.code == 2
+    assert "its forward pass failed with RuntimeError: no more for today" in answer.err
+
+
+def test_a_mistake_of_ours_is_not_blamed_on_the_module(
+    convscope: Convscope, net: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong(*_: object) -> None:
+        raise RuntimeError("ours")
+
+    monkeypatch.setitem(PARTS, "top", Part("", wrong))
+    with pytest.raises(RuntimeError, match="ours"):
+        convscope("look", f"{net}:make_net", "--input", "3x8x8", "--what", "top", "--out", tmp_path)
 
 
 def test_a_run_that_is_not_done_is_refused(convscope: Convscope, tmp_path: Path) -> None:

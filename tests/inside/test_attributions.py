@@ -239,3 +239,47 @@ def test_a_sample_has_the_mean_of_the_windows_that_cover_it() -> None:
     made = occlusion(net, clip, Target("conv1", 0), window=2, stride=1)
     np.testing.assert_array_equal(made.values, [[[3, 4.5, 6]]])
     np.testing.assert_array_equal(made.scores, [7])
+
+
+class FailsLater(nn.Module):
+    """Answers n times, then no more."""
+
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self.net, self.n_left = net_of(1, nn.ReLU()), n
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.n_left:
+            raise RuntimeError("no more")
+        self.n_left -= 1
+        return torch.as_tensor(self.net(x))
+
+
+@pytest.mark.parametrize("method", ATTRIBUTIONS.values(), ids=ATTRIBUTIONS.keys())
+def test_a_later_forward_that_fails_is_explained_as_the_first(method: Any) -> None:
+    for n in (0, 1):
+        with pytest.raises(UserError, match=r"FailsLater failed on clips of shape \(.*no more"):
+            method(FailsLater(n), clips_for(1), Target())
+
+
+def test_a_place_that_is_none_is_refused() -> None:
+    at: Any
+    for at in ("bogus", 5, [5]):
+        with pytest.raises(UserError, match="expected 'strongest', 'map' or a position"):
+            Target("conv1", 1, at)
+
+
+def test_a_net_of_buffers_alone_is_explained_and_reversed_arrays_are_clips() -> None:
+    class Fixed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("taps", torch.ones(1, 2, 3).double())
+
+        def forward(self, x: Tensor) -> Tensor:
+            return nn.functional.conv1d(x, torch.as_tensor(self.taps)).mean(2)
+
+    backwards = clips_for(1).numpy()[..., ::-1]
+    made = gradient_times_input(Fixed(), backwards, Target("conv1", 0, (0,)))
+    expected = backwards.copy()
+    expected[..., 3:] = 0
+    np.testing.assert_array_equal(made.values, expected)

@@ -147,6 +147,22 @@ def test_the_maps_may_be_the_classes() -> None:
     np.testing.assert_allclose(made.values, net[:5](clips)[[0, 1], [2, 1]].detach(), atol=1e-6)
 
 
+def test_the_maps_may_come_from_a_softmax() -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv1d(2, 4, 3), nn.Softmax(1), GlobalAverage(), nn.Linear(4, 3))
+    clips, dense = clips_for(1), cast(nn.Linear, net[3])
+    made = cam(net, clips, Target(unit=1))
+    expected = torch.einsum("k,nkt->nt", dense.weight[1], net[:2](clips)).detach()
+    np.testing.assert_allclose(made.values, expected, atol=1e-6)
+
+
+def test_a_net_whose_weights_are_no_numbers_still_has_its_head() -> None:
+    net, clips = net_of(1), clips_for(1)
+    nn.init.constant_(cast(Tensor, net[3].weight), torch.nan)
+    assert average_head(net, clips[:1]) is not None
+    assert np.isnan(cam(net, clips, Target(unit=1)).values).all()
+
+
 class ResidualEnd(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -183,6 +199,9 @@ NO_HEAD: dict[str, Callable[[], nn.Module]] = {
     ),
     "a part": lambda: nn.Sequential(
         nn.Conv1d(2, 3, 3), nn.AvgPool1d(30), nn.Flatten(), nn.Linear(3, 3)
+    ),
+    "softmax of means": lambda: nn.Sequential(
+        nn.Conv1d(2, 3, 3), GlobalAverage(), nn.Softmax(1), nn.Linear(3, 3)
     ),
     "activated": lambda: nn.Sequential(
         nn.Conv1d(2, 3, 3), GlobalAverage(), nn.Tanh(), nn.Linear(3, 3)

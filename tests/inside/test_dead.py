@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -231,3 +232,39 @@ def test_some_clips_are_drawn_of_each_class_alike() -> None:
     assert np.bincount(drawn.labels).tolist() == [5, 5]
     assert drawn.ids.tolist() == some_clips(examples, 10, seed=0).ids.tolist()
     assert len(some_clips(examples, 99, seed=0)) == 46
+
+
+AS_GIVEN: dict[str, Callable[[Tensor], Any]] = {
+    "float64 tensor": lambda x: x.double(),
+    "integer tensor": lambda x: x.long(),
+    "float64 array": lambda x: x.double().numpy(),
+    "int16 array": lambda x: x.numpy().astype(np.int16),
+    "reversed array": lambda x: x.flip(-1).numpy()[..., ::-1],
+    "nested lists": lambda x: x.tolist(),
+    "list of arrays": lambda x: [part.numpy() for part in x.split(5)],
+    "generator of float64 tensors": lambda x: (part.double() for part in x.split(5)),
+}
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.float64])
+@pytest.mark.parametrize("given", AS_GIVEN.values(), ids=AS_GIVEN.keys())
+def test_clips_may_be_given_as_any_array(
+    given: Callable[[Tensor], Any], precision: torch.dtype
+) -> None:
+    net, whole = Net(1, 4).to(precision), (10 * clips(1)).round()
+    found = dead_units(net, given(whole))["conv1"]
+    expected = dead_units(net, whole.to(precision))["conv1"]
+    np.testing.assert_array_equal(found.positive_share, expected.positive_share)
+
+
+@pytest.mark.parametrize("n_axes", [1, 2])
+def test_a_single_clip_is_refused_by_the_number_of_axes_that_it_should_have(n_axes: int) -> None:
+    words = rf"conv{n_axes}d takes clips of {n_axes + 2} axes, .* got {n_axes + 1}: .*clips\[None\]"
+    with pytest.raises(UserError, match=words):
+        dead_units(Net(n_axes, 4), clips(n_axes)[0])
+
+
+def test_a_filter_of_nan_is_not_called_dead() -> None:
+    net = Net(1, 3)
+    set_bias(net, 0.0, float("nan"), -100.0)
+    assert dead_units(net, clips(1))["conv1"].dead.tolist() == [False, False, True]

@@ -209,6 +209,17 @@ def squared_in_place(x: Tensor) -> Tensor:
     return x
 
 
+def cut_in_place(x: Tensor) -> Tensor:
+    x[x < 0] = 0
+    return x
+
+
+def gated_without_gradient(x: Tensor) -> Tensor:
+    with torch.no_grad():
+        gate = x.sigmoid()
+    return x * gate
+
+
 REFUSED: dict[str, Callable[[Tensor], Tensor]] = {
     "softmax": lambda x: torch.softmax(x, 1),
     "log": lambda x: torch.log(1 + x.relu()),
@@ -216,6 +227,14 @@ REFUSED: dict[str, Callable[[Tensor], Tensor]] = {
     "square in place": squared_in_place,
     "sigmoid": torch.sigmoid,
     "mul": lambda x: x * x.mean(2, keepdim=True),
+    "mul by a comparison": lambda x: x * (x > 0),
+    "mul by a mask of numbers": lambda x: x * (x > 0).float(),
+    "mul by what is detached": lambda x: x * x.detach().sigmoid(),
+    "mul by data": lambda x: x * x.data.sigmoid(),
+    "mul without gradient": gated_without_gradient,
+    "where": lambda x: torch.where(x > 0, x, 0),
+    "__setitem__": cut_in_place,
+    "conv1d": lambda x: F.conv1d(x, x.mean((0, 2)).expand(4, 4)[..., None]),
     "div": lambda x: x / (1 + x.mean(2, keepdim=True)),
     "matmul": lambda x: x @ x.transpose(1, 2) @ x,
     "detach": lambda x: x + x.detach(),
@@ -249,6 +268,7 @@ LINEAR: dict[str, Callable[[Tensor], Tensor]] = {
     "views": lambda x: x.flatten(1).view(x.shape).permute(0, 2, 1).transpose(1, 2),
     "average": nn.AvgPool1d(2),
     "dropout": nn.Dropout(0.5),
+    "turned": lambda x: x.mT.mT,
     "scale": lambda x: x / 2 * torch.arange(4.0)[:, None],
     "zeros": lambda x: torch.cat([x, x.new_zeros(len(x), 4, 1)], 2),
 }
@@ -275,4 +295,4 @@ def test_every_rule_is_of_an_activation_that_a_layer_may_have() -> None:
     from convscope.inside.trace import ACTIVATIONS as KNOWN
 
     assert set(DECONVNET_RULES) <= KNOWN
-    assert {"sigmoid"} == KNOWN - set(DECONVNET_RULES)
+    assert {"sigmoid", "hardsigmoid"} == KNOWN - set(DECONVNET_RULES)

@@ -13,7 +13,7 @@ from convscope.inside.gradients import gradient_times_input, saliency
 from convscope.inside.randomised import randomisation_check, shuffled_from_top
 from convscope.inside.target import Target
 from convscope.models.modules import GlobalAverage
-from tests.inside.test_attributions import Breaks, assert_as_found, state_of
+from tests.inside.test_attributions import Breaks, FailsLater, assert_as_found, state_of
 
 
 def adder(n: int) -> nn.Sequential:
@@ -121,3 +121,9 @@ def test_a_model_is_left_as_found_also_when_it_raises(n_passes: int | None) -> N
         with pytest.raises((UserError, RuntimeError), match="no more"):
             faithfulness(net, clips, Target(unit=1), np.ones((2, 24)))
     assert_as_found(net, before)
+
+
+def test_a_forward_that_fails_on_the_way_is_explained() -> None:
+    net = FailsLater(1)
+    with pytest.raises(UserError, match=r"FailsLater failed on clips of shape \(2, 2, 24\)"):
+        faithfulness(net, torch.randn(2, 2, 24), Target(), np.ones((2, 24)))

@@ -97,12 +97,12 @@ def test_a_filter_on_a_spectrogram_has_axes_in_hz_and_s(tmp_path: Path) -> None:
 
 
 def test_a_chosen_unit_is_shown_with_all_its_input_channels(tmp_path: Path) -> None:
-    look_filters(subject("custom", (1, 300)), Choice(layer="conv2", unit="3"), Unsaved(tmp_path))
+    look_filters(
+        subject("custom", (1, 300)), Choice(layer="conv2", unit="conv2:3"), Unsaved(tmp_path)
+    )
     assert (tmp_path / "filters_conv2_3.png").exists()
     with pytest.raises(UserError, match="conv2:9: conv2 has 4 units, 0 to 3"):
-        look_filters(
-            subject("custom", (1, 300)), Choice(layer="conv2", unit="9"), Unsaved(tmp_path)
-        )
+        look_filters(subject("custom", (1, 300)), Choice(unit="conv2:9"), Unsaved(tmp_path))
 
 
 def test_layers_without_filters_are_refused(tmp_path: Path) -> None:

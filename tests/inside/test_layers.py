@@ -125,6 +125,121 @@ def test_dilation_and_padding_count(padding: str | int, dilation: int) -> None:
     assert fields[0] == Field(size=1 + 3 * dilation + 2, stride=2, start=-before)
 
 
+class Between(nn.Module):
+    """An operation between two convolutions."""
+
+    def __init__(self, between: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.first = nn.Conv1d(1, 4, 5, padding=2)
+        self.second = nn.Conv1d(4, 4, 3)
+        self.between = between
+
+    def forward(self, x: Tensor) -> Tensor:
+        answer: Tensor = self.second(self.between(self.first(x)))
+        return answer
+
+
+def half(x: Tensor) -> Tensor:
+    return F.interpolate(F.avg_pool1d(x, 2), scale_factor=2)
+
+
+def first_is_second(x: Tensor) -> Tensor:
+    x = x.clone()
+    x[..., 0] = x[..., 1]
+    return x
+
+
+MIXING: dict[str, Callable[[Tensor], Tensor]] = {
+    "transposed": lambda x: F.conv_transpose1d(x, torch.ones(4, 4, 3), padding=1),
+    "interpolated and added": lambda x: x + half(x),
+    "interpolated and concatenated": lambda x: torch.cat([x, half(x)], 1)[:, 2:6],
+    "flip": lambda x: x.flip(-1),
+    "roll": lambda x: x.roll(3, -1),
+    "permuted": lambda x: x[..., torch.arange(39, -1, -1)],
+    "cumsum": lambda x: x.cumsum(-1),
+    "softmax": lambda x: x.softmax(-1),
+    "gate": lambda x: x * x.mean(-1, keepdim=True).sigmoid(),
+    "dense": lambda x: F.linear(x, torch.ones(40, 40)),
+    "shares its filters": lambda x: F.conv1d(x, x.mean(-1).expand(4, 4)[..., None]),
+    "turned and back": lambda x: x.mT.cumsum(1).mT,
+    "written": first_is_second,
+}
+
+
+@pytest.mark.parametrize("name", MIXING)
+def test_where_positions_are_mixed_in_another_way_the_field_is_not_known(name: str) -> None:
+    layers = layers_of(Between(MIXING[name]), torch.zeros(1, 1, 40))
+    assert layers["conv1"].fields is not None
+    assert layers[max(each for each in layers if each.startswith("conv"))].fields is None
+
+
+KEEPING: dict[str, tuple[Callable[[Tensor], Tensor], tuple[int, int]]] = {
+    "padded": (lambda x: F.pad(x, (4, 1)), (7, -6)),
+    "circular": (lambda x: F.pad(x, (2, 2), mode="circular"), (7, -4)),
+    "channels padded": (lambda x: F.pad(x, (0, 0, 1, 1))[:, 1:5], (7, -2)),
+    "with indices": (lambda x: F.max_pool1d(x, 9, 1, 4, return_indices=True)[0], (15, -6)),
+    "scaled and shifted": (lambda x: 2 * x / torch.ones(4, 1) + torch.ones(40), (7, -2)),
+    "halves": (lambda x: torch.cat(x.chunk(2, 1), dim=1), (7, -2)),
+    "swish": (lambda x: x * x.sigmoid(), (7, -2)),
+    "masked": (lambda x: x * (x > 0), (7, -2)),
+    "group norm": (lambda x: F.group_norm(x, 2), (7, -2)),
+    "mean taken off": (lambda x: x - x.mean(-1, keepdim=True), (7, -2)),
+    "softmax of channels": (lambda x: F.softmax(x, dim=1), (7, -2)),
+}
+
+
+@pytest.mark.parametrize("name", KEEPING)
+def test_where_positions_stay_the_field_is_known(name: str) -> None:
+    between, (size, start) = KEEPING[name]
+    layers = layers_of(Between(between), torch.zeros(1, 1, 40))
+    assert layers["conv2"].fields == (Field(size=size, stride=1, start=start),)
+
+
+def test_a_convolution_of_circular_padding_has_a_field() -> None:
+    net = nn.Conv2d(1, 2, (3, 5), padding=(1, 2), padding_mode="circular")
+    fields = layers_of(net, torch.zeros(1, 1, 9, 9))["conv1"].fields
+    assert fields == (Field(size=3, start=-1), Field(size=5, start=-2))
+
+
+BEFORE: dict[str, Callable[[Tensor], Tensor]] = {
+    "max_pool1d": lambda x: F.max_pool1d(x, 2),
+    "group_norm": lambda x: F.group_norm(x, 2),
+    "layer_norm": lambda x: F.layer_norm(x, x.shape[1:]),
+    "instance_norm": F.instance_norm,
+    "dropout": lambda x: F.dropout(F.batch_norm(x, torch.zeros(4), torch.ones(4)), training=False),
+}
+
+
+@pytest.mark.parametrize("name", BEFORE)
+def test_a_step_may_stand_between_a_convolution_and_its_activation(name: str) -> None:
+    net = Between(lambda x: F.hardsigmoid(BEFORE[name](x)))
+    act = layers_of(net, torch.zeros(1, 1, 40))["act1"]
+    assert act.activation == "hardsigmoid"
+    assert act.entering == (name, 0)
+    assert act.leaving == act.call == ("hardsigmoid", 0)
+    is_pooled = name == "max_pool1d"
+    assert act.shape == (4, 20 if is_pooled else 40)
+    assert act.fields == ((Field(6, 2, -2) if is_pooled else Field(5, 1, -2)),)
+
+
+def test_without_an_activation_a_pooling_is_no_part_of_a_layer() -> None:
+    net = Between(lambda x: F.max_pool1d(F.group_norm(x, 2), 2))
+    assert layers_of(net, torch.zeros(1, 1, 40))["act1"].call == ("group_norm", 0)
+
+
+class InADict(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(1, 2, 3)
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        return {"answer": self.conv(x)}
+
+
+def test_a_net_whose_answer_is_no_tensor_has_layers_but_no_logits() -> None:
+    assert list(layers_of(InADict(), torch.zeros(1, 1, 9))) == ["conv1", "act1"]
+
+
 def test_errors_say_what_to_do() -> None:
     with pytest.raises(UserError, match="no convolution is met"):
         layers_of(nn.Linear(4, 2), torch.zeros(1, 4))

@@ -76,7 +76,7 @@ def test_maps_have_their_picture(tmp_path: Path) -> None:
 
 
 def test_a_chosen_layer_and_unit_are_shown_alone(tmp_path: Path) -> None:
-    choice = Choice(layer="conv2", unit="3", n=1)
+    choice = Choice(layer="conv2", unit="conv2:3", n=1)
     look_maps(subject("custom", (1, 300)), choice, Unsaved(tmp_path))
     assert names(tmp_path, "png") == ["maps_conv2_yes-clip-0", "maps_stft_conv2_yes-clip-0"]
     assert np.load(tmp_path / "maps_stft_conv2_yes-clip-0.npz")["unit"].tolist() == ["conv2:3"]

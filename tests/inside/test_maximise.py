@@ -262,3 +262,20 @@ def test_the_model_is_left_as_found_also_when_it_raises(make: Callable[[], nn.Mo
 def test_a_unit_that_is_not_there_is_named(name: str, words: str) -> None:
     with pytest.raises(UserError, match=words):
         maximise(net(1), unit(name), (2, 21), ascent=Ascent(1), classes=("zero", "b", "c"))
+
+
+@pytest.mark.parametrize("precision", [torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("way", [Samples, Spectrum])
+def test_a_net_of_another_precision_is_driven_as_one_of_float32(
+    precision: torch.dtype, way: Callable[[tuple[int, ...]], Any]
+) -> None:
+    def found(model: nn.Module) -> Any:
+        return maximise(
+            model,
+            unit("conv1:1") - 0.1 * tv(),
+            SHAPES[1],
+            ascent=Ascent(steps=4),
+            parametrisation=way(SHAPES[1]),
+        )
+
+    assert cosine(found(net(1).to(precision)).inputs, found(net(1)).inputs) > 0.99

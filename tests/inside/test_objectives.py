@@ -99,3 +99,16 @@ def test_objectives_of_unlike_numbers_of_targets_do_not_add() -> None:
 def test_a_position_that_is_not_there_is_refused() -> None:
     with pytest.raises(UserError, match=r"at=3: expected a position in \(3,\)"):
         unit("conv1:0", at=3).value(seen(CLIP, MAPS))
+
+
+def test_objectives_add_up_by_sum_and_are_divided_by_numbers() -> None:
+    mean = sum([unit("conv1:1"), channel("conv1:1")]) / 2
+    assert isinstance(mean, Objective)
+    assert value(mean, seen(CLIP, MAPS)) == [5.5]
+    with pytest.raises(TypeError):
+        1 + tv()
+
+
+def test_axes_of_length_1_do_not_vary() -> None:
+    assert value(tv(), seen(CLIP[..., None])) == value(tv(), seen(CLIP)) == [3.5]
+    assert value(tv(), seen(torch.ones(2, 1, 1, 1))) == [0, 0]

@@ -1,5 +1,6 @@
 """A net of the user's own: what it may be, and what is said where it is wrong."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from torch import nn
 
 from convscope.errors import UserError
 from convscope.inside.own_module import OwnModule, subject_of_module
+from convscope.inside.subject import Choice
+from convscope.look import look
 
 FILE = """
 import torch
@@ -34,6 +37,20 @@ def fails():
 def halves(path):
     import numpy as np
     return np.full((3, 8, 8), 0.5)
+
+def exact():
+    return make_net().double()
+
+def coarse():
+    return make_net().bfloat16()
+
+class Fixed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("filters", torch.ones(2, 3, 3, 3, dtype=torch.float64))
+
+    def forward(self, clips):
+        return torch.conv2d(clips, self.filters).relu().mean((2, 3))
 
 def wrong_size(path):
     import numpy as np
@@ -106,6 +123,31 @@ def test_a_users_own_function_makes_the_input(file: Path, pictures: Path) -> Non
     subject = subject_of_module(own, 1)
     assert subject.examples is not None
     assert (len(subject.examples), float(subject.inputs(subject.examples.clips).mean())) == (1, 0.5)
+
+
+@pytest.mark.parametrize("function", ["exact", "coarse", "Fixed"])
+@pytest.mark.parametrize("part", ["filters", "maps", "top", "deconv", "cam", "attributions"])
+def test_a_net_is_shown_clips_as_precise_as_its_weights(
+    file: Path, pictures: Path, tmp_path: Path, function: str, part: str
+) -> None:
+    subject = subject_of_module(image_net(file, function, clips=pictures), 2)
+    assert subject.examples is not None
+    weight = subject.layers["conv1"].weight
+    assert weight is not None
+    assert subject.inputs(subject.examples.clips).dtype == weight.dtype != torch.float32
+    assert look(subject, [part], Choice(n=1), tmp_path / "look", lambda *_: None)[0].files
+
+
+def test_a_file_may_import_what_lies_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "blocks_beside.py").write_text("from torch import nn\nBLOCK = nn.Conv2d(3, 2, 3)\n")
+    (tmp_path / "own.py").write_text(
+        "from torch import nn\nfrom blocks_beside import BLOCK\n"
+        "def make_net():\n    return nn.Sequential(BLOCK, nn.Flatten(), nn.Linear(72, 2))\n"
+    )
+    before = list(sys.path)
+    subject = subject_of_module(image_net(tmp_path / "own.py"), 1)
+    assert subject.layers["conv1"].n_units == 2
+    assert sys.path == before
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,15 @@
 """Layers are recorded as they are, and the model is left as it was found."""
 
 import copy
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from convscope.errors import UserError
+from convscope.inside.effective import effective_filters
 from convscope.inside.kept import untouched
 from convscope.inside.layers import layers_of
 from convscope.inside.record import answers, record
@@ -73,6 +75,88 @@ def test_gradients_flow_through_what_was_recorded() -> None:
     recorded["conv2"].sum().backward()
     assert clips.grad is not None
     assert clips.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("is_in_place", [False, True])
+def test_the_answer_has_a_gradient_with_respect_to_what_was_recorded(is_in_place: bool) -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        nn.Conv1d(1, 4, 3), nn.ReLU(is_in_place), nn.Conv1d(4, 3, 3), nn.ReLU(is_in_place)
+    )
+    clips = torch.randn(2, 1, 12)
+    expected = net(clips)
+    with record(net, ["conv1", "act1", "conv2"]) as recorded:
+        answer = net(clips)
+    assert torch.equal(answer, expected)
+    slopes = (recorded["conv2"] > 0).float()
+    (made,) = torch.autograd.grad(answer.sum(), recorded["conv2"], retain_graph=True)
+    assert torch.equal(made, slopes)
+    (made,) = torch.autograd.grad(answer.sum(), recorded["act1"], retain_graph=True)
+    behind = torch.nn.functional.conv_transpose1d(slopes, cast(Tensor, net[2].weight))
+    assert torch.allclose(made, behind)
+    (made,) = torch.autograd.grad(answer.sum(), recorded["conv1"])
+    assert torch.allclose(made, behind * (recorded["conv1"] > 0))
+
+
+def test_a_net_may_be_called_by_keyword() -> None:
+    net = nn.Conv1d(1, 2, 3)
+    clips = torch.randn(2, 1, 9)
+    with record(net, ["conv1"]) as recorded:
+        answer = net(input=clips)
+    assert torch.equal(recorded["conv1"], answer)
+
+
+class Counts(nn.Module):
+    """Keeps statistics in evaluation as well, and answers with a dictionary."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(1, 2, 3)
+        self.mean: Tensor
+        self.count: Tensor
+        self.register_buffer("mean", torch.zeros(2))
+        self.variance: Tensor
+        self.register_buffer("variance", torch.zeros(2))
+        self.register_buffer("count", torch.zeros(()))
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        self.count = self.count + 1
+        x = self.conv(x)
+        return {"answer": nn.functional.batch_norm(x, self.mean, self.variance, training=True)}
+
+
+def test_what_a_net_counts_in_its_buffers_is_taken_back() -> None:
+    net, clips = Counts(), torch.randn(2, 1, 9)
+    buffers = dict(net.named_buffers())
+    with untouched(net):
+        net(clips)
+        assert net.count == 1
+        assert net.mean.abs().sum() > 0
+    assert all(buffers[name] is each for name, each in net.named_buffers())
+    assert not any(each.any() for each in buffers.values())
+
+
+def test_a_graph_of_before_still_goes_backwards() -> None:
+    net = small_net(batch_norm=True).eval()
+    logits = net(torch.randn(2, 1, 90))
+    layers_of(net, torch.zeros(1, 1, 90))
+    logits.sum().backward()
+
+
+def test_layers_of_a_net_whose_answer_is_no_tensor_are_recorded() -> None:
+    net, clips = Counts(), torch.randn(2, 1, 9)
+    with record(net, ["conv1"]) as recorded:
+        net(clips)
+    assert torch.equal(recorded["conv1"], net.conv(clips))
+    found = answers(net, clips, layers_of(net, clips[:1]))
+    np.testing.assert_array_equal(found["conv1"], net.conv(clips).detach())
+
+
+def test_effective_filters_need_no_gradient_mode() -> None:
+    net, clips = nn.Conv1d(1, 2, 3), torch.randn(2, 1, 9)
+    with torch.no_grad():
+        made = effective_filters(net, clips, layers_of(net, clips[:1])["conv1"])
+    np.testing.assert_allclose(made.weights, net.weight.detach(), rtol=1e-6)
 
 
 def test_a_net_in_training_mode_is_recorded_at_the_same_places() -> None:

@@ -2,11 +2,13 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from matplotlib.figure import Figure
 
 from convscope.inside.shelf import Result, Shelf, axis
 
@@ -49,3 +51,15 @@ def test_a_sound_is_what_it_was_and_no_louder_than_full_scale(tmp_path: Path) ->
 def test_a_table_without_rows_is_an_empty_table(tmp_path: Path) -> None:
     Shelf(tmp_path).table("dead", [])
     assert json.loads((tmp_path / "dead.json").read_text()) == []
+
+
+def test_the_svg_is_laid_out_as_the_png(tmp_path: Path) -> None:
+    figure = Figure(layout="constrained")
+    axes = figure.add_subplot(ylabel="a\nlabel\nof\nmany\nlines")
+    Shelf(tmp_path).figure("plot", figure)
+    left = axes.get_position().x0
+    assert left > 0.15
+    svg = (tmp_path / "plot.svg").read_text()
+    frame = re.search(r'id="patch_2">\s*<path d="M ([\d.]+)', svg)
+    assert frame is not None
+    assert float(frame[1]) == pytest.approx(left * 72 * figure.get_figwidth(), abs=0.01)

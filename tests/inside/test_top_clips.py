@@ -179,3 +179,19 @@ def test_fades_bring_both_ends_down_and_leave_the_middle() -> None:
     assert faded_wave[0] == faded_wave[-1] < 0.1
     assert faded_wave[4:16].tolist() == [1] * 12
     assert len(in_turn([faded_wave, faded_wave], 100)) == 2 * (20 + 25)
+
+
+def test_batches_of_another_length_are_refused() -> None:
+    batches = [torch.zeros(2, 1, N_TIMES), torch.zeros(2, 1, 2 * N_TIMES)]
+    words = r"expected clips of one shape, \(1, 40\) as the first, got \(1, 80\): cut or pad"
+    with pytest.raises(UserError, match=words):
+        top_clips(Net(), "conv2", batches)
+
+
+def test_integer_arrays_and_reversed_ones_are_clips_too() -> None:
+    expected = top_clips(Net(), "conv2", steps(), 3).most
+    reversed_twice = steps().flip(-1).numpy()[..., ::-1]
+    for given in (steps().numpy().astype(np.int16), reversed_twice):
+        found = top_clips(Net(), "conv2", given, 3).most
+        np.testing.assert_array_equal(found.responses, expected.responses)
+        np.testing.assert_array_equal(found.stretches, expected.stretches)

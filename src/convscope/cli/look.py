@@ -68,7 +68,8 @@ def look(
     from convscope.look import look as look_inside
 
     log_to_stderr()
-    parts = chosen_parts([name for each in what or [] for name in each.split(",") if name])
+    parts = [name for each in what or [] for name in each.split(",") if name]
+    chosen_parts(parts)  # a part that there is not is told before clips are decoded
     with computing():
         if Path(net).is_dir() or ":" not in net:
             subject = _of_run(Path(net), clips, n_clips)
@@ -80,7 +81,7 @@ def look(
         choice = Choice(layer, _unit(unit, layer), n, seed, other)
         with progress_bar("looking") as bar:
             looks = look_inside(
-                subject, parts if what else (), choice, out, lambda _, done, total: bar(done, total)
+                subject, parts, choice, out, lambda _, done, total: bar(done, total)
             )
     if json:
         print_json({"out": str(out), "parts": [each.to_dict() for each in looks]})

@@ -49,8 +49,10 @@ def errors(
         page = errors_page(found, clips, out)
     if json:
         print_json([{**clip.to_dict(), "file": _file(found, clip.id)} for clip in clips])
-    else:
+    elif clips:
         print_table(errors_table(clips))
+    else:
+        print("no test clip is labelled wrongly in that way")
     if page is not None:
         typer.echo(page, err=json)
 

@@ -17,6 +17,7 @@ BOUNDED: Mapping[str, tuple[float, float]] = {
     "tanh": (0.0, 1.0),
     "hardtanh": (0.0, 1.0),
     "sigmoid": (0.5, 0.5),
+    "hardsigmoid": (0.5, 0.5),
 }
 """The middle and half the width of the range of an activation that has two bounds."""
 
@@ -75,7 +76,7 @@ def activity(
     Raises:
         UserError: where there are no clips, or the forward pass fails.
     """
-    example, batches = in_batches(clips)
+    example, batches = in_batches(model, clips)
     stages = stages or stages_of(layers_of(model, example))
     tallies = {name: ActivityTally(name, each.activation, bound) for name, each in stages.items()}
     for answers in answered(model, batches, stages):

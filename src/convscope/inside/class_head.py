@@ -7,15 +7,12 @@ from torch import Tensor, nn
 
 from convscope.errors import UserError
 from convscope.inside.layers import Layer, Op, Trace, layer_named, layers_of, traced
-from convscope.inside.trace import SOFTMAXES
+from convscope.inside.trace import DROPOUTS
 
 AVERAGES = frozenset(
     {"mean", "avg_pool1d", "avg_pool2d", "adaptive_avg_pool1d", "adaptive_avg_pool2d"}
 )
-PASSED = SOFTMAXES | {
-    *("flatten", "view", "reshape", "squeeze", "contiguous"),
-    *("dropout", "dropout1d", "dropout2d", "alpha_dropout"),
-}
+PASSED = DROPOUTS | {"flatten", "view", "reshape", "squeeze", "contiguous"}
 """Operations that change nothing about what a class is a sum of."""
 
 
@@ -35,14 +32,16 @@ class AverageHead:
 def average_head(model: nn.Module, clip: Tensor) -> AverageHead | None:
     """The head of a net that ends in a global average, found by a forward pass; None of others.
 
-    Behind the average may come one dense layer, and dropout and a softmax anywhere. The bias of
-    the dense layer is left out: it has no place.
+    Behind the average may come one dense layer, dropout anywhere, and a softmax at the end. The
+    bias of the dense layer is left out: it has no place.
 
     Args:
         model: any module.
         clip: (1, *input shape).
     """
     trace, output = traced(model, clip)
+    if not isinstance(output, Tensor):
+        return None
     i: int | None = trace.logits(output)
     weights = None
     while i is not None and not _is_global_average(trace.ops[i]):
@@ -95,7 +94,9 @@ def _is_global_average(op: Op) -> bool:
     if op.name not in AVERAGES or op.inputs[0].dim() < 3:
         return False
     means = op.inputs[0].flatten(2).mean(2).flatten()
-    return op.output.numel() == len(means) and torch.allclose(op.output.flatten(), means, atol=1e-6)
+    return op.output.numel() == len(means) and torch.allclose(
+        op.output.flatten(), means, atol=1e-6, equal_nan=True
+    )
 
 
 def _before(trace: Trace, i: int) -> int | None:

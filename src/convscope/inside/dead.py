@@ -36,7 +36,8 @@ class DeadUnits:
         layer: its name, such as conv3.
         activation: that follows it; None where nothing does.
         dead: (n_units,) whether no positive value ever enters the activation; where that has two
-            bounds, or there is none: whether the response never changes.
+            bounds, or there is none: whether the response never changes. One that answers nan, as
+            a filter with a weight of nan does, is not dead but broken.
         pinned: (n_units,) whether it is close to a bound of its activation nearly everywhere.
         duplicate: (n_units,) whether it is the double of a unit before it.
         groups: the units that are doubles of each other, two at least in each group. Units are in
@@ -88,6 +89,7 @@ def dead_units(
 def judged(seen: Activity, limits: Limits) -> DeadUnits:
     """Which units are of no use, from what they answered."""
     never_changes = seen.lowest == seen.highest
+    silent = (seen.positive_share == 0) & ~np.isnan(seen.lowest)
     is_rectified = seen.activation is not None and seen.activation not in BOUNDED
     groups = duplicate_groups(seen.correlation, limits.alike)
     duplicate = np.zeros(seen.n_units, np.bool_)
@@ -95,7 +97,7 @@ def judged(seen: Activity, limits: Limits) -> DeadUnits:
     return DeadUnits(
         layer=seen.layer,
         activation=seen.activation,
-        dead=seen.positive_share == 0 if is_rectified else never_changes,
+        dead=silent if is_rectified else never_changes,
         pinned=seen.pinned_share > limits.pinned,
         duplicate=duplicate,
         groups=groups,

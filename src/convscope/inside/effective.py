@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from convscope.errors import UserError
 from convscope.inside.kept import untouched
-from convscope.inside.layers import Field, Layer, forward
+from convscope.inside.layers import Field, Layer, called
 from convscope.inside.record import answers, record
 
 BATCH = 16
@@ -111,10 +111,10 @@ def _gradients(
     """(n_units, n_channels, n_taps, …) from (n_units, *input shape): a clip for each unit."""
     inputs = clips.detach().clone().requires_grad_()
     with untouched(model), torch.enable_grad(), record(model, {layer.name: layer}) as recorded:
-        forward(model, inputs)
-    answered = recorded[layer.name]
-    places = torch.from_numpy(np.column_stack([np.arange(len(units)), units, steps]))
-    (gradient,) = torch.autograd.grad(answered[tuple(places.T)].sum(), inputs)
+        called(model, inputs)
+        places = torch.from_numpy(np.column_stack([np.arange(len(units)), units, steps]))
+        answered = recorded[layer.name][tuple(places.T)].sum()
+    (gradient,) = torch.autograd.grad(answered, inputs)
     assert layer.fields is not None
     windows = [
         _window(each, layer.fields, step)

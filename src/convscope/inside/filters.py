@@ -10,10 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from convscope.inside.fields import windows_of
 from convscope.inside.kept import untouched
-from convscope.inside.layers import Layer, Operation, forward, layer_named, windows_of
+from convscope.inside.layers import Layer, Operation, called, layer_named
 from convscope.inside.parts import NotApplicable
-from convscope.inside.trace import CONVOLUTIONS, NORMS, Call, watched
+from convscope.inside.trace import CONVOLUTIONS, Call, takes_kept_statistics, watched
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def filters_of(model: nn.Module, clip: Tensor, layers: Mapping[str, Layer]) -> d
     """
     seen = _Convolutions(clip.dim() - 2)
     with untouched(model), torch.no_grad(), watched(model, seen.begin, seen.heed):
-        forward(model, clip)
+        called(model, clip)
     return {
         name: _filters(layer, seen.facts[layer.call])
         for name, layer in layers.items()
@@ -90,7 +91,8 @@ class _Convolutions:
         self.counts.clear()
 
     def heed(self, name: str, func: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if name in NORMS and args and id(args[0]) in self.outputs:
+        is_affine = name == "batch_norm" and takes_kept_statistics(args, kwargs)
+        if is_affine and args and id(args[0]) in self.outputs:
             _, convolution = self.outputs[id(args[0])]
             self.facts[convolution].gain = _slope(func, args, kwargs)
         output = func(*args, **kwargs)

@@ -1,15 +1,13 @@
 """The layers of any net, found by one forward pass: their names, what follows them, their geometry.
 
-    conv1, conv2, …    the convolutions, in the order in which a forward pass meets them
-    act1, act2, …      what a convolution hands on: behind its batch norm and its activation
-    dense1, dense2, …  the dense layers but the last that gives the logits
-    logits             the answer, before a softmax if there is one at the end
-
-Source of the receptive fields: A. Araujo, W. Norris, J. Sim, Computing Receptive Fields of
-Convolutional Neural Networks, Distill (2019).
+conv1, conv2, …    the convolutions, in the order in which a forward pass meets them
+act1, act2, …      what a convolution hands on: behind norm, dropout, pooling, up to its activation
+dense1, dense2, …  the dense layers but the last that gives the logits
+logits             the answer, before a softmax if there is one at the end
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
@@ -17,10 +15,13 @@ import torch
 from torch import Tensor, nn
 
 from convscope.errors import UserError
+from convscope.inside.fields import Field as Field
+from convscope.inside.fields import Fields, fields_behind
 from convscope.inside.kept import untouched
 from convscope.inside.trace import (
     ACTIVATIONS,
     CONVOLUTIONS,
+    DROPOUTS,
     NORMS,
     POOLINGS,
     SOFTMAXES,
@@ -37,41 +38,6 @@ Operation: TypeAlias = tuple[str, int]
 
 
 @dataclass(frozen=True)
-class Field:
-    """Which input samples a layer's units see, along one axis.
-
-    Unit i sees the `size` samples from start + i · stride on.
-    """
-
-    size: int = 1
-    stride: int = 1
-    start: int = 0
-
-    def windowed(self, kernel: int, stride: int, padding: int, dilation: int) -> "Field":
-        """Behind windows of a convolution or pooling."""
-        return Field(
-            size=self.size + (kernel - 1) * dilation * self.stride,
-            stride=self.stride * stride,
-            start=self.start - padding * self.stride,
-        )
-
-    def beside(self, other: "Field") -> "Field":
-        """Where units of two layers are added, position by position."""
-        start = min(self.start, other.start)
-        stop = max(self.start + self.size, other.start + other.size)
-        return Field(stop - start, self.stride, start)
-
-    def of(self, position: int) -> tuple[int, int]:
-        """First sample, and the one behind the last, that the unit at a position sees."""
-        start = self.start + position * self.stride
-        return start, start + self.size
-
-    def centre(self, position: int) -> float:
-        """The middle of what it sees, in samples."""
-        return self.start + position * self.stride + (self.size - 1) / 2
-
-
-@dataclass(frozen=True)
 class Layer:
     """One layer of a net.
 
@@ -84,8 +50,8 @@ class Layer:
             it has no positions.
         weight: (n_filters, n_channels, …) of a convolution or dense layer; None of others.
         activation: of `act` and `dense`: the operation's name; None where nothing follows.
-        entering: of `act` and `dense`: the operation whose output enters the activation: the batch
-            norm where there is one.
+        entering: of `act` and `dense`: the operation whose output enters the activation: the norm,
+            dropout or pooling before it where there is one.
         leaving: of `act` and `dense`: the operation that gives what is handed on.
     """
 
@@ -107,6 +73,8 @@ class Layer:
 def layers_of(model: nn.Module, clip: Tensor) -> dict[str, Layer]:
     """The layers of a net by name, in the order of its forward pass.
 
+    A net whose answer is no tensor, such as a dictionary, has no `logits`.
+
     Args:
         model: any module.
         clip: (1, *input shape), an example of its input.
@@ -124,14 +92,37 @@ def layers_of(model: nn.Module, clip: Tensor) -> dict[str, Layer]:
     return {layer.name: layer for layer in layers}
 
 
-def traced(model: nn.Module, clip: Tensor) -> "tuple[Trace, Tensor]":
+def traced(model: nn.Module, clip: Tensor) -> "tuple[Trace, Any]":
     """The operations of one forward pass, and its answer."""
     clip = clip.clone()  # a net may write on it
-    trace = Trace(clip.dim() - 2)
+    trace = Trace()
     with untouched(model), torch.no_grad(), watched(model, trace.begin, trace.heed):
-        trace.fields[id(clip)] = tuple(Field() for _ in range(clip.dim() - 2))
-        output = forward(model, clip)
-    return trace, output
+        return trace, called(model, clip)
+
+
+def called(model: nn.Module, clips: Tensor) -> Any:
+    """Whatever the net answers.
+
+    Raises:
+        UserError: where it fails.
+    """
+    with explained(model, clips):
+        return model(clips)
+
+
+@contextmanager
+def explained(model: nn.Module, clips: Tensor) -> Iterator[None]:
+    """Within, what a forward pass of these clips raises becomes a UserError."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        first = next(iter(str(error).splitlines()), "")
+        raise UserError(
+            f"{type(model).__name__} failed on clips of shape {tuple(clips.shape)}: "
+            f"{type(error).__name__}: {first}: is the shape of its input right?"
+        ) from error
 
 
 def forward(model: nn.Module, clips: Tensor) -> Tensor:
@@ -140,14 +131,7 @@ def forward(model: nn.Module, clips: Tensor) -> Tensor:
     Raises:
         UserError: where it fails, or answers with something else than a row for each clip.
     """
-    try:
-        output = model(clips)
-    except Exception as error:
-        first = next(iter(str(error).splitlines()), "")
-        raise UserError(
-            f"{type(model).__name__} failed on clips of shape {tuple(clips.shape)}: "
-            f"{type(error).__name__}: {first}: is the shape of its input right?"
-        ) from error
+    output = called(model, clips)
     if not isinstance(output, Tensor) or output.dim() < 2:
         came = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
         raise UserError(
@@ -165,66 +149,52 @@ def layer_named(layers: Mapping[str, Layer], name: str) -> Layer:
 
 @dataclass
 class Op:
-    """One operation of a forward pass."""
+    """One operation of a forward pass; its tensors are kept, so that no identity is reused."""
 
     name: str
-    output: Tensor
+    outputs: list[Tensor]
     inputs: list[Tensor]
     weight: Tensor | None = None
+
+    @property
+    def output(self) -> Tensor:
+        return self.outputs[0]
 
 
 @dataclass
 class Trace:
-    """The operations of one forward pass; their outputs are kept, so that no identity is reused."""
+    """The operations of one forward pass.
 
-    n_axes: int
+    Attributes:
+        ops: in their order.
+        fields: of each tensor that comes from the clip, by its identity: what its units see; None
+            where that is not known. Others, such as weights, are not there.
+    """
+
     ops: list[Op] = field(default_factory=list)
-    fields: dict[int, tuple[Field, ...] | None] = field(default_factory=dict)
+    fields: dict[int, Fields | None] = field(default_factory=dict)
 
-    def begin(self, _clips: Tensor) -> None:
+    def begin(self, clips: Tensor) -> None:
         self.ops.clear()
+        self.fields = {id(clips): tuple(Field() for _ in clips.shape[2:])}
 
     def heed(self, name: str, func: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         inputs = tensors_in([args, kwargs])
-        known = [self.fields.get(id(tensor)) for tensor in inputs]
+        seen = [(self.fields[id(x)], tuple(x.shape)) for x in inputs if id(x) in self.fields]
+        weight = _weight(name, args, kwargs)
         output = func(*args, **kwargs)
-        result = tensors_in(output)
-        self.ops.append(
-            Op(name, result[0] if result else torch.empty(0), inputs, _weight(name, args, kwargs))
-        )
-        for tensor in result:
-            self.fields[id(tensor)] = self._fields(name, args, kwargs, known, inputs, tensor)
+        _check_axes(name, weight, inputs)
+        written = args[0] if name == "__setitem__" else output
+        results = tensors_in(written)
+        if seen:
+            for tensor in results:
+                self.fields[id(tensor)] = fields_behind(name, args, kwargs, seen, tensor.shape)
+        self.ops.append(Op(name, results or [torch.empty(0)], inputs, weight))
         return output
 
-    def _fields(
-        self,
-        name: str,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        known: Sequence[tuple[Field, ...] | None],
-        inputs: Sequence[Tensor],
-        output: Tensor,
-    ) -> tuple[Field, ...] | None:
-        """The fields of an operation's output; None where positions are lost."""
-        first = known[0] if known else None
-        if output.dim() != self.n_axes + 2 or first is None:
-            return None
-        if name in CONVOLUTIONS or name in POOLINGS:
-            windows = windows_of(name, args, kwargs, self.n_axes)
-            return tuple(
-                axis.windowed(*window) for axis, window in zip(first, windows, strict=True)
-            )
-        if output.shape[2:] != inputs[0].shape[2:]:
-            return None
-        others = [each for each in known[1:] if each is not None]
-        for other in others:
-            if [a.stride for a in other] == [a.stride for a in first]:
-                first = tuple(a.beside(b) for a, b in zip(first, other, strict=True))
-        return first
-
-    def layers(self, output: Tensor) -> list[Layer]:
+    def layers(self, output: Any) -> list[Layer]:
         """The layers in the order of their operations."""
-        answer = self.logits(output)
+        answer = self.logits(output) if isinstance(output, Tensor) else None
         convs = [i for i, op in enumerate(self.ops) if op.name in CONVOLUTIONS]
         dense = [i for i, op in enumerate(self.ops) if op.name == "linear" and i != answer]
         found = []
@@ -233,19 +203,18 @@ class Trace:
         found += [
             self._steps(self._layer(f"dense{k}", "dense", i), i) for k, i in enumerate(dense, 1)
         ]
-        found.append(self._layer("logits", "logits", answer))
+        if answer is not None:
+            found.append(self._layer("logits", "logits", answer))
         return found
 
     def _layer(self, name: str, kind: Kind, i: int) -> Layer:
         op = self.ops[i]
-        fields = self.fields.get(id(op.output))
-        has_positions = op.output.dim() == self.n_axes + 2
         return Layer(
             name=name,
             kind=kind,
             call=self._call(i),
             shape=tuple(op.output.shape[1:]),
-            fields=fields if has_positions else None,
+            fields=self.fields.get(id(op.output)),
             weight=op.weight,
         )
 
@@ -268,21 +237,28 @@ class Trace:
         return name, sum(other.name == name for other in self.ops[:i])
 
     def _followed(self, i: int) -> tuple[int, int, str | None]:
-        """From a layer through batch norm to its activation: what enters, what leaves, its name."""
-        last = i
+        """From a layer to its activation: what enters, what leaves, its name.
+
+        Norms, dropout and pooling may stand between. Where no activation comes, a layer hands on
+        what the norm right behind it gives.
+        """
+        last = normed = i
         while (follower := self._follower(last)) is not None:
-            if self.ops[follower].name in ACTIVATIONS:
-                return last, follower, self.ops[follower].name
+            name = self.ops[follower].name
+            if name in ACTIVATIONS:
+                return last, follower, name
+            if name in NORMS and normed == last:
+                normed = follower
             last = follower
-        return last, last, None
+        return normed, normed, None
 
     def _follower(self, i: int) -> int | None:
-        """The batch norm or activation that takes this operation's output, if one does."""
+        """The activation that takes this operation's output, or what may stand before it."""
         output = self.ops[i].output
         for j in range(i + 1, len(self.ops)):
             op = self.ops[j]
             if any(tensor is output for tensor in op.inputs[:1]) and op.name not in IGNORED:
-                return j if op.name in NORMS or op.name in ACTIVATIONS else None
+                return j if op.name in FOLLOWING else None
         return None
 
     def logits(self, output: Tensor) -> int:
@@ -295,42 +271,10 @@ class Trace:
         return i
 
 
+FOLLOWING = ACTIVATIONS | NORMS | DROPOUTS | POOLINGS
+
 IGNORED = frozenset({"dim", "size", "numel", "is_floating_point"})
 """Questions to a tensor, not steps of a net."""
-
-
-_CONV = ("input", "weight", "bias", "stride", "padding", "dilation", "groups")
-_MAX_POOL = ("input", "kernel_size", "stride", "padding", "dilation")
-_ARGUMENTS = {
-    "conv1d": _CONV,
-    "conv2d": _CONV,
-    "max_pool1d": _MAX_POOL,
-    "max_pool2d": _MAX_POOL,
-    "avg_pool1d": _MAX_POOL[:4],
-    "avg_pool2d": _MAX_POOL[:4],
-}
-"""Their arguments by position."""
-
-
-def windows_of(
-    name: str, args: Sequence[Any], kwargs: Mapping[str, Any], n_axes: int
-) -> list[tuple[int, int, int, int]]:
-    """(kernel, stride, padding, dilation) of a convolution or pooling along each axis."""
-    is_conv = name in CONVOLUTIONS
-    given = {**dict(zip(_ARGUMENTS[name], args, strict=False)), **kwargs}
-    kernels = given["weight"].shape[2:] if is_conv else _each(given["kernel_size"], n_axes)
-    dilations = _each(given.get("dilation", 1), n_axes)
-    strides = _each(given.get("stride") or (1 if is_conv else list(kernels)), n_axes)
-    paddings = given.get("padding", 0)
-    if paddings == "same":  # torch puts the larger half behind
-        paddings = [(k - 1) * d // 2 for k, d in zip(kernels, dilations, strict=True)]
-    paddings = _each(0 if paddings == "valid" else paddings, n_axes)
-    return list(zip(kernels, strides, paddings, dilations, strict=True))
-
-
-def _each(value: Any, n_axes: int) -> list[int]:
-    values = list(value) if isinstance(value, list | tuple) else [value]
-    return [int(each) for each in (values * n_axes if len(values) == 1 else values)]
 
 
 def _weight(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Tensor | None:
@@ -338,3 +282,13 @@ def _weight(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Tensor
         return None
     weight = kwargs.get("weight", args[1] if len(args) > 1 else None)
     return weight if isinstance(weight, Tensor) else None
+
+
+def _check_axes(name: str, weight: Tensor | None, inputs: list[Tensor]) -> None:
+    """A convolution takes a single clip without complaint; its units would be taken for clips."""
+    if name in CONVOLUTIONS and weight is not None and inputs[0].dim() != weight.dim():
+        raise UserError(
+            f"{name} takes clips of {weight.dim()} axes, (n_clips, n_channels, …), got "
+            f"{inputs[0].dim()}: add the axis that is missing, such as clips[None] for a single "
+            "clip"
+        )

@@ -64,7 +64,7 @@ def _put(
     shelf.table(
         "attributions", [_row(clips, n, a, i) for n, a in made.items() for i in range(len(clips))]
     )
-    inputs = clips.inputs.cpu().numpy()
+    inputs = clips.inputs.float().cpu().numpy()
     upright = slice(None, None, -1 if subject.domain == "spectrogram" else 1)
     titles = [title.replace(", ", "\n") for title in clips.titles]
     rows = [("clip", [Panel(x[:, upright], t, True) for x, t in zip(inputs, titles, strict=True)])]

@@ -98,7 +98,7 @@ def _put_pictures(
     classes: list[int],
     shelf: Shelf,
 ) -> None:
-    values, upwards = clips.inputs.cpu().numpy(), subject.domain == "spectrogram"
+    values, upwards = clips.inputs.float().cpu().numpy(), subject.domain == "spectrogram"
     pictures = [
         MappedPicture(_title(subject, clips, i, k, found), values[i], found.shares[i], upwards)
         for i, k in enumerate(classes)

@@ -77,7 +77,7 @@ def _put(
     shelf: Shelf,
 ) -> None:
     name, axes = clips.names[i], input_axes(subject)
-    clip = clips.inputs[i].cpu().numpy()
+    clip = clips.inputs[i].float().cpu().numpy()
     rows = _first_rows(subject, clip)
     for stage, (units, values) in made.items():
         names = [unit_name(stage, unit, subject.classes) for unit in units]

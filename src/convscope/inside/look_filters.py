@@ -1,7 +1,6 @@
 """The part `filters` of a look: the weights of a net's convolutions."""
 
 import numpy as np
-import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -15,8 +14,7 @@ from convscope.inside.figures_filters import (
 from convscope.inside.filters import Filters, convolution_named, filters_of
 from convscope.inside.response import frequency_response
 from convscope.inside.shelf import Axis, Result, Shelf, axis
-from convscope.inside.subject import Choice, Subject
-from convscope.inside.units import read_unit
+from convscope.inside.subject import Choice, Subject, filter_layer, filter_unit, silence
 
 WEIGHTS = NDArray[np.float32]
 
@@ -27,13 +25,14 @@ def look_filters(subject: Subject, choice: Choice, shelf: Shelf) -> None:
     Of a filter with many input channels the one of most energy is drawn; of a chosen unit all are.
     Filters on sound come in the order of their centre frequencies.
     """
+    unit = filter_unit(subject, choice)
     for name, filters in chosen_filters(subject, choice).items():
         shelf.array(f"filters_{name}", _result(subject, filters, filters.weights))
         if filters.gain is not None:
             shelf.array(f"filters_{name}_folded", _result(subject, filters, filters.folded()))
-        if choice.unit is not None:
-            index = read_unit(f"{name}:{choice.unit}", subject.layers).index
-            shelf.figure(f"filters_{name}_{index}", _draw(_channels(subject, filters, index)))
+        if unit is not None:
+            channels = _channels(subject, filters, unit.index)
+            shelf.figure(f"filters_{name}_{unit.index}", _draw(channels))
         elif filters.has_taps:
             shelf.figure(f"filters_{name}", _draw(_strongest(subject, filters)))
         else:
@@ -42,18 +41,17 @@ def look_filters(subject: Subject, choice: Choice, shelf: Shelf) -> None:
 
 
 def chosen_filters(subject: Subject, choice: Choice) -> dict[str, Filters]:
-    """The filters of the chosen layer, or of all convolutions.
+    """The filters of the chosen layer or unit's layer, or of all convolutions.
 
     Raises:
         UserError: for a layer that the net does not have.
         NotApplicable: for one that is no convolution.
     """
-    layers = subject.layers
-    if choice.layer is not None:
-        name = convolution_named(choice.layer, layers)
+    layers, chosen = subject.layers, filter_layer(subject, choice)
+    if chosen is not None:
+        name = convolution_named(chosen, layers)
         layers = {name: layers[name]}
-    clip = torch.zeros(1, *subject.shape, device=subject.device)
-    return filters_of(subject.net, clip, layers)
+    return filters_of(subject.net, silence(subject.net, subject.shape), layers)
 
 
 def tap_rate(subject: Subject, filters: Filters) -> float | None:
@@ -173,7 +171,7 @@ def _about(subject: Subject, filters: Filters) -> str:
 
 def _extent(n_taps: int, size: float, unit: str) -> str:
     if unit == "s":
-        return f"{1000 * n_taps * size:.3g} ms ({n_taps} taps)"
+        return f"{1000 * n_taps * size:.4g} ms ({n_taps} taps)"
     return f"{n_taps * size:.4g} {unit} ({n_taps} taps)" if unit else f"{n_taps} taps"
 
 

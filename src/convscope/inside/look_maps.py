@@ -17,8 +17,7 @@ from convscope.inside.maps import FeatureMaps, feature_maps, of_different_classe
 from convscope.inside.parts import NotApplicable
 from convscope.inside.shelf import Axis, Result, Shelf, axis
 from convscope.inside.stft import SHORTEST_WINDOW, stft
-from convscope.inside.subject import Choice, Examples, Subject
-from convscope.inside.units import read_unit
+from convscope.inside.subject import Choice, Examples, Subject, filter_layer, filter_unit
 
 MOST_CLIPS = 3
 
@@ -51,10 +50,11 @@ def look_maps(subject: Subject, choice: Choice, shelf: Shelf) -> None:
 
 
 def _chosen_layers(subject: Subject, choice: Choice) -> dict[str, Layer]:
-    """The layer that is chosen, else what each convolution hands on."""
-    if choice.layer is None:
+    """The layer that is chosen, or whose unit is, else what each convolution hands on."""
+    chosen = filter_layer(subject, choice)
+    if chosen is None:
         return {k: v for k, v in subject.layers.items() if v.kind == "act" and v.fields}
-    layer = layer_named(subject.layers, choice.layer)
+    layer = layer_named(subject.layers, chosen)
     if layer.fields is None:
         raise NotApplicable(
             f"{layer.name} has no positions, and so no maps: choose a convolution, such as conv1"
@@ -74,13 +74,13 @@ def _look_sound(
     subject: Subject, choice: Choice, shelf: Shelf, clip: Examples, maps: Mapping[str, FeatureMaps]
 ) -> None:
     assert subject.rate_hz is not None
-    name = clip_name(subject, clip)
+    name, chosen = clip_name(subject, clip), filter_layer(subject, choice)
     for layer, each in maps.items():
         times = axis("time", step_times(each.layer, subject.rate_hz), "s")
         shelf.array(f"maps_{layer}_{name}", _result(each, (times,)))
     waveform = subject.scaled(clip.clips)[0].mean(dim=0).cpu().numpy()
     heard = Heard(_title(subject, clip), waveform, subject.rate_hz)
-    which = f"{choice.layer}_{name}" if choice.layer else name
+    which = f"{chosen}_{name}" if chosen else name
     shelf.figure(f"maps_{which}", sound_maps_figure(heard, maps))
     lively = [each for each in maps.values() if _has_spectrum(each)]
     some = evenly(np.arange(len(lively)), MOST_ROWS)
@@ -112,8 +112,8 @@ def _spectra(subject: Subject, choice: Choice, maps: FeatureMaps) -> SpectraRow:
     assert maps.layer.fields is not None
     n_units = MOST_SPECTRA if choice.layer is None else choice.n
     units = np.sort(maps.strongest[: min(n_units, int((~maps.dead).sum()))])
-    if choice.unit is not None and choice.layer is not None:
-        units = np.array([read_unit(f"{choice.layer}:{choice.unit}", subject.layers).index])
+    if (unit := filter_unit(subject, choice)) is not None:
+        units = np.array([unit.index])
     rate_hz = subject.rate_hz / maps.layer.fields[0].stride
     start_s = float(step_times(maps.layer, subject.rate_hz)[0])
     return SpectraRow(maps.layer.name, units, stft(maps.values[units], rate_hz), start_s)

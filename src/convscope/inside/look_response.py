@@ -22,8 +22,7 @@ from convscope.inside.parts import NotApplicable
 from convscope.inside.response import FrequencyResponse, frequency_response
 from convscope.inside.scales import SCALES, distance
 from convscope.inside.shelf import Result, Shelf, axis
-from convscope.inside.subject import Choice, Examples, Subject
-from convscope.inside.units import read_unit
+from convscope.inside.subject import Choice, Examples, Subject, filter_layer, filter_unit
 
 MOST_UNITS = 32
 """Of each layer, whose effective filters are computed unless one is chosen."""
@@ -62,7 +61,7 @@ def _look_sound(subject: Subject, choice: Choice, shelf: Shelf, every: dict[str,
     examples = subject.examples and of_different_classes(subject.examples, choice.n)
     spreads = []
     for name, filters in every.items():
-        in_full = name == "conv1" or choice.layer is not None
+        in_full = name == "conv1" or filter_layer(subject, choice) is not None
         own = _look_own(subject, filters, shelf, in_full)
         panels, whole = [own], own
         if name != "conv1" and examples is not None:
@@ -94,13 +93,12 @@ def _look_effective(
     """What a layer's units do to the input, linearised at the clips."""
     act = subject.layers[conv.replace("conv", "act")]
     assert subject.rate_hz is not None
-    units = evenly(np.arange(act.n_units), MOST_UNITS)
-    if choice.unit is not None:
-        units = np.array([read_unit(f"{act.name}:{choice.unit}", subject.layers).index])
+    unit = filter_unit(subject, choice)
+    units = evenly(np.arange(act.n_units), MOST_UNITS) if unit is None else np.array([unit.index])
     effective = effective_filters(subject.net, subject.inputs(examples.clips), act, units.tolist())
     response = frequency_response(effective.weights, subject.rate_hz)
     name, names = f"response_{conv}_effective", _names(act.name, units)
-    _keep(shelf, name, response, names, choice.layer is not None)
+    _keep(shelf, name, response, names, filter_layer(subject, choice) is not None)
     assert act.fields is not None
     map_rate = subject.rate_hz / act.fields[0].stride
     ids = [str(each) for each in examples.ids]

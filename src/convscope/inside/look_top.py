@@ -179,7 +179,7 @@ def _title(subject: Subject, top: TopClips, size: tuple[int, ...]) -> str:
 def _cells(subject: Subject, extremes: Extremes, unit: int, size: tuple[int, ...]) -> list[Cell]:
     assert subject.examples is not None
     clips = extremes.clips[unit, :MOST_CELLS]
-    inputs = subject.inputs(subject.examples.clips[clips]).cpu().numpy()
+    inputs = subject.inputs(subject.examples.clips[clips]).float().cpu().numpy()
     cells = []
     for rank, clip in enumerate(clips):
         label = class_label(subject, subject.examples.labels[clip])

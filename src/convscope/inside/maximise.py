@@ -22,6 +22,7 @@ from convscope.inside.layers import Layer, layer_named, layers_of
 from convscope.inside.objectives import Objective, Seen
 from convscope.inside.parametrise import Parametrisation, Samples, Tidy, blurred, box
 from convscope.inside.partial import answers_of
+from convscope.inside.target import number_of
 from convscope.types import Shape
 
 Progress = Callable[[int, int], None]
@@ -115,15 +116,15 @@ def maximise(
     Raises:
         UserError: for a layer, unit or class that the net does not have, or a failing forward.
     """
-    device = next((each.device for each in model.parameters()), torch.device("cpu"))
+    number = number_of(model)
     if layers is None:
-        layers = layers_of(model, torch.zeros(1, *shape, device=device))
+        layers = layers_of(model, number.new_zeros(1, *shape))
     climb = _Climb(model, objective, layers, classes, n_restarts, ascent or Ascent())
     way = parametrisation or Samples(shape)
     generator = torch.Generator().manual_seed(seed)
     n_examples = max(len(objective.targets), 1) * n_restarts
     with untouched(model):
-        code = way.start(n_examples, generator).to(device)
+        code = way.start(n_examples, generator).to(number.device)
         for step in range(1, climb.ascent.steps + 1):
             code = climb.step(way, code, step, generator)
             if progress is not None:
@@ -147,6 +148,7 @@ class _Climb:
         ascent: Ascent,
     ) -> None:
         self._model, self._objective, self.ascent = model, objective, ascent
+        self._dtype = number_of(model).dtype
         self._layers, self._classes, self._n_restarts = layers, classes, n_restarts
         self._wanted = {name: layer_named(layers, name) for name in sorted(objective.layers)}
         self._is_class = all(target.startswith("logits:") for target in objective.targets)
@@ -171,6 +173,7 @@ class _Climb:
     def value(self, inputs: Tensor, shifts: Sequence[int]) -> Tensor:
         """(n_examples,) of the objective, kept in the traces."""
         moved = inputs.roll(list(shifts), list(range(2, inputs.dim()))) if any(shifts) else inputs
+        moved = moved.to(self._dtype)  # codes keep the precision of their own, for FFT and priors
         answers = answers_of(self._model, moved, self._wanted) if self._wanted else {}
         seen = Seen(inputs, answers, self._layers, self._classes, self._n_restarts)
         value = self._objective.value(seen).expand(len(inputs))

@@ -82,11 +82,18 @@ class Objective:
             f"{self.text} + {other.text}",
         )
 
+    def __radd__(self, other: int) -> "Objective":
+        """So that sum([…]), which begins with 0, adds objectives up."""
+        return self if other == 0 else NotImplemented
+
     def __mul__(self, factor: float) -> "Objective":
         text = f"{factor:g} · {self.text}"
         return Objective(lambda seen: factor * self.value(seen), self.layers, self.targets, text)
 
     __rmul__ = __mul__
+
+    def __truediv__(self, divisor: float) -> "Objective":
+        return self * (1 / divisor)
 
     def __neg__(self) -> "Objective":
         return self * -1.0
@@ -155,13 +162,13 @@ def logit(classes: str | Sequence[str]) -> Objective:
 
 
 def tv() -> Objective:
-    """Total variation: the sum over axes of mean |x[t + 1] − x[t]|."""
+    """Total variation: the sum over axes longer than 1 of mean |x[t + 1] − x[t]|."""
 
     def value(seen: Seen) -> Tensor:
-        axes = range(2, seen.inputs.dim())
-        return torch.stack(
-            [seen.inputs.diff(dim=axis).abs().flatten(1).mean(1) for axis in axes]
-        ).sum(0)
+        x = seen.inputs
+        axes = [axis for axis in range(2, x.dim()) if x.shape[axis] > 1]
+        steps = [x.diff(dim=axis).abs().flatten(1).mean(1) for axis in axes]
+        return sum(steps, x.new_zeros(len(x)))
 
     return Objective(value, text="tv()")
 

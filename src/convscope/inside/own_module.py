@@ -5,8 +5,8 @@ The file runs with all rights of the person who names it.
 
 import inspect
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -21,7 +21,8 @@ from convscope.errors import UserError
 from convscope.inside.clips import Preprocess, examples_from
 from convscope.inside.kept import untouched
 from convscope.inside.layers import forward
-from convscope.inside.subject import Domain, Subject
+from convscope.inside.subject import Domain, Subject, silence
+from convscope.inside.target import number_of
 from convscope.types import Shape
 
 
@@ -68,13 +69,14 @@ def subject_of_module(own: OwnModule, most: int) -> Subject:
         name=own.function.replace("/", "_"),
         net=net,
         scale=_as_it_is if preprocess else _full_scale,
-        front=nn.Identity(),
+        front=_Precise(number_of(net).dtype),
         domain=_domain(own),
         shape=own.shape,
         clip_shape=own.shape,
         classes=classes,
         examples=_examples(own, classes, preprocess, most),
         rate_hz=own.rate_hz,
+        is_own=True,
     )
 
 
@@ -92,7 +94,7 @@ def load_function(reference: str) -> Callable[..., Any]:
     sys.modules[module.__name__] = module  # where dataclasses look a class's module up
     try:
         source = Path(file).read_bytes()
-        with redirect_stdout(sys.stderr):
+        with redirect_stdout(sys.stderr), _beside(file):
             exec(compile(source, file, "exec"), module.__dict__)
     except OSError as error:
         raise UserError(
@@ -105,6 +107,28 @@ def load_function(reference: str) -> Callable[..., Any]:
         raise UserError(f"{reference}: {Path(file).name} has no function {name}: define it")
     made: Callable[..., Any] = function
     return made
+
+
+@contextmanager
+def _beside(file: str) -> Iterator[None]:
+    """Within, the modules beside a file can be imported, as where Python runs it."""
+    folder = str(Path(file).resolve().parent)
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        sys.path.remove(folder)
+
+
+class _Precise(nn.Module):
+    """From clips to the precision of a net."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        super().__init__()
+        self._dtype = dtype
+
+    def forward(self, clips: Tensor) -> Tensor:
+        return clips.to(self._dtype)
 
 
 def _net(own: OwnModule, n_classes: int) -> nn.Module:
@@ -145,8 +169,13 @@ def _shape(state: dict[str, Tensor], key: str) -> str:
 
 
 def _try(net: nn.Module, shape: Shape) -> None:
+    try:
+        clip = silence(net, shape)
+    except (RuntimeError, TypeError, OverflowError) as error:
+        size = "x".join(map(str, shape))
+        raise UserError(f"--input {size} does not fit into memory: give a smaller one") from error
     with untouched(net), torch.no_grad(), redirect_stdout(sys.stderr):
-        forward(net, torch.zeros(1, *shape))
+        forward(net, clip)
 
 
 def _domain(own: OwnModule) -> Domain:

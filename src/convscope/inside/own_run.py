@@ -77,12 +77,13 @@ def _test_clips(config: DataConfig, most: int, progress: Progress | None) -> Exa
 
 
 def _evenly(indices: NDArray[np.int64], labels: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    """At most so many of some indices, as many of each class as there are, spread over all."""
-    if len(indices) <= most:
-        return indices
-    kept = []
-    for label in np.unique(labels[indices]):
-        own = indices[labels[indices] == label]
-        n = max(1, round(most * len(own) / len(indices)))
-        kept.append(own[np.linspace(0, len(own) - 1, min(n, len(own))).astype(np.int64)])
+    """At most so many of some indices: the classes take turns, each is spread over all its own."""
+    classes = [indices[labels[indices] == label] for label in np.unique(labels[indices])]
+    whose = np.repeat(np.arange(len(classes)), [len(own) for own in classes])
+    turns = np.concatenate([np.arange(len(own)) for own in classes])
+    served = whose[np.argsort(turns, kind="stable")[:most]]
+    kept = [
+        own[np.linspace(0, len(own) - 1, n).astype(np.int64)]
+        for own, n in zip(classes, np.bincount(served, minlength=len(classes)), strict=True)
+    ]
     return np.sort(np.concatenate(kept))

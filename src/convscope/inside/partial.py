@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from convscope.inside.layers import Layer, Operation
+from convscope.inside.layers import Layer, Operation, explained
 from convscope.inside.trace import Call, watched
 
 
@@ -20,6 +20,9 @@ def answers_of(model: nn.Module, clips: Tensor, layers: Mapping[str, Layer]) -> 
 
     The forward pass ends behind the last of them. So clips may be shorter than the net's input,
     where only what follows, such as a dense layer, is made for that length.
+
+    Raises:
+        UserError: where the forward pass fails before.
     """
     wanted: dict[Operation, list[str]] = {}
     for name, layer in layers.items():
@@ -40,6 +43,6 @@ def answers_of(model: nn.Module, clips: Tensor, layers: Mapping[str, Layer]) -> 
             raise _Enough
         return output
 
-    with suppress(_Enough), watched(model, begin, heed):
+    with watched(model, begin, heed), explained(model, clips), suppress(_Enough):
         model(clips)
     return answers

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from convscope.inside.kept import untouched
-from convscope.inside.layers import Layer, Operation, forward, layer_named, layers_of
+from convscope.inside.layers import Layer, Operation, called, layer_named, layers_of
 from convscope.inside.trace import Call, watched
 
 
 class Recorded(dict[str, Tensor]):
-    """Each layer's output of the latest forward pass: (n_clips, n_units, …), with its gradient."""
+    """Each layer's output of the latest forward pass: (n_clips, n_units, …), a part of the graph:
+    gradients flow from it to the clips, and from the net's answer to it."""
 
 
 @contextmanager
@@ -58,12 +59,13 @@ class _Recorder:
         self._counts.clear()
 
     def heed(self, name: str, func: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        output = func(*args, **kwargs)
-        for wanted in (self._names or {}).get((name, self._counts[name]), ()):
-            # An operation in place, such as ReLU(inplace=True), may come next and write over it.
-            self.recorded[wanted] = output.clone()
+        names = (self._names or {}).get((name, self._counts[name]), ())
         self._counts[name] += 1
-        return output
+        if not names:
+            return func(*args, **kwargs)
+        output, going_on = _apart(func, args, kwargs)
+        self.recorded.update(dict.fromkeys(names, output))
+        return going_on
 
     def _found(self, clips: Tensor) -> Mapping[str, Layer]:
         if isinstance(self._wanted, Mapping):
@@ -72,11 +74,25 @@ class _Recorder:
         return {name: layer_named(known, name) for name in self._wanted}
 
 
+def _apart(func: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Tensor, Tensor]:
+    """An operation's output, and a copy made from it with which the net goes on.
+
+    An operation in place, such as ReLU(inplace=True), may come next and write over the copy; or be
+    this one: then what it writes on is the copy.
+    """
+    if not args or not isinstance(args[0], Tensor):
+        output = func(*args, **kwargs)
+        return output, output.clone()
+    own = args[0].clone()
+    output = func(own, *args[1:], **kwargs)
+    return output, args[0].copy_(output) if output is own else output.clone()
+
+
 @torch.no_grad()
 def answers(
     model: nn.Module, clips: Tensor, layers: Mapping[str, Layer]
 ) -> dict[str, NDArray[np.float32]]:
     """What some layers answer to clips: (n_clips, n_units, …) each; the model is left as found."""
     with untouched(model), record(model, layers) as recorded:
-        forward(model, clips)
+        called(model, clips)
     return {name: recorded[name].float().cpu().numpy() for name in layers}

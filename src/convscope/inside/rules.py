@@ -29,7 +29,14 @@ import torch
 from torch import Tensor, nn
 
 from convscope.errors import UserError
-from convscope.inside.trace import ACTIVATIONS, Call, tensors_in, watched
+from convscope.inside.trace import (
+    ACTIVATIONS,
+    DROPOUTS,
+    Call,
+    takes_kept_statistics,
+    tensors_in,
+    watched,
+)
 
 Activation: TypeAlias = Callable[[Tensor], Tensor]
 Rule: TypeAlias = Callable[[Tensor, Activation], Tensor]
@@ -62,17 +69,26 @@ DECONVNET_RULES: dict[str, Rule] = {
     **dict.fromkeys(("tanh", "hardtanh", "relu6", "clamp", "clamp_min"), bounded),
 }
 
-LINEAR = frozenset(
+LINEAR = DROPOUTS | frozenset(
     {
-        *("conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d", "linear"),
         *("avg_pool1d", "avg_pool2d", "adaptive_avg_pool1d", "adaptive_avg_pool2d", "mean", "sum"),
-        *("dropout", "dropout1d", "dropout2d", "alpha_dropout", "feature_alpha_dropout"),
         *("add", "sub", "__rsub__", "neg", "cat", "concat", "stack", "pad", "interpolate"),
         *("flatten", "unflatten", "view", "view_as", "reshape", "squeeze", "unsqueeze"),
-        *("transpose", "permute", "movedim", "swapaxes", "expand", "expand_as", "repeat", "roll"),
-        *("contiguous", "clone", "to", "float", "double", "type", "flip", "unfold"),
+        *(
+            "transpose",
+            "permute",
+            "movedim",
+            "swapaxes",
+            "T",
+            "mT",
+            "expand",
+            "expand_as",
+            "repeat",
+            "roll",
+        ),
+        *("T", "mT", "contiguous", "clone", "to", "float", "double", "type", "flip", "unfold"),
         *("chunk", "split", "tensor_split", "narrow", "select", "index_select", "__getitem__"),
-        *("unbind", "pixel_shuffle", "channel_shuffle"),
+        *("__setitem__", "unbind", "pixel_shuffle", "channel_shuffle"),
     }
 )
 """Their way back is their filters or weights transposed, or the same places."""
@@ -96,7 +112,12 @@ SELECTING = frozenset(
 """Their way back puts a value where the largest was: unpooling by switches; windows that overlap
 add."""
 
-BILINEAR = frozenset({"mul", "matmul", "bmm", "mm"})
+BILINEAR = frozenset(
+    {
+        *("conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d", "linear"),
+        *("mul", "matmul", "bmm", "mm"),
+    }
+)
 """Linear where only one factor comes from the clip."""
 
 CONSTANT = frozenset({"zeros_like", "ones_like", "new_zeros", "new_ones", "new_full", "new_empty"})
@@ -109,7 +130,8 @@ def deconvnet_way(model: nn.Module) -> Iterator[None]:
     Raises:
         UserError: when a signal comes back to an operation without a rule, which is named.
     """
-    with watched(model, _ignore, _heed_deconvnet):
+    way = _Deconvnet()
+    with watched(model, way.begin, way.heed):
         yield
 
 
@@ -128,13 +150,39 @@ def _ignore(_clips: Tensor) -> None:
     pass
 
 
-def _heed_deconvnet(name: str, func: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    moving = [tensor for tensor in tensors_in([args, kwargs]) if tensor.requires_grad]
-    if not moving or name in CONSTANT or _is_linear(name, moving, args, kwargs):
+class _Deconvnet:
+    """Knows what comes from the clip, also where no gradient flows, as through a comparison."""
+
+    def __init__(self) -> None:
+        self._moving: dict[int, Tensor] = {}  # kept, so that no identity is reused
+
+    def begin(self, clips: Tensor) -> None:
+        self._moving = {id(clips): clips}
+
+    def heed(self, name: str, func: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        moving = [each for each in tensors_in([args, kwargs]) if id(each) in self._moving]
+        if not moving or name in CONSTANT:
+            return func(*args, **kwargs)
+        output = _on_the_way(name, func, args, kwargs, moving)
+        written = args[0] if name == "__setitem__" else output
+        self._moving.update({id(each): each for each in tensors_in(written)})
+        return output
+
+
+def _on_the_way(
+    name: str, func: Call, args: tuple[Any, ...], kwargs: dict[str, Any], moving: list[Tensor]
+) -> Any:
+    """An operation's output, whose way back is the deconvnet's."""
+    with_signal = [tensor for tensor in moving if tensor.requires_grad]
+    if not with_signal or _is_linear(name, moving, args, kwargs):
         return func(*args, **kwargs)
     if name in DECONVNET_RULES:
         return _replaced(DECONVNET_RULES[name], func, args, kwargs)
-    return _refused(f"deconvnet has no rule for {name}", func(*args, **kwargs), moving)
+    text = f"deconvnet has no rule for {name}"
+    output = func(*args, **kwargs)
+    if name == "__setitem__":
+        _refused(text, args[0], moving)
+    return _refused(text, output, with_signal)
 
 
 def _heed_guided(name: str, func: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -151,14 +199,12 @@ def _is_linear(
     name: str, moving: list[Tensor], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> bool:
     if name in LINEAR or name in SELECTING:
-        return True
+        return all(tensor.requires_grad for tensor in moving)
     if name in BILINEAR:
         return len(moving) == 1
     if name in ("div", "true_divide"):
         return len(moving) == 1 and args[0] is moving[0]
-    if name == "batch_norm":  # by the statistics kept, not by those of the clips at hand
-        return not kwargs.get("training", args[5] if len(args) > 5 else False)
-    return False
+    return name == "batch_norm" and takes_kept_statistics(args, kwargs)
 
 
 def _replaced(

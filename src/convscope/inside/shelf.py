@@ -68,10 +68,12 @@ class Shelf:
 
     Args:
         folder: where; it is made when the first file comes.
+        aside: where files wait that are to come into the folder together; None: they do not.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, aside: Path | None = None) -> None:
         self.folder = folder
+        self._writing_to = aside or folder
         self.made: list[Path] = []
 
     def array(self, name: str, result: Result) -> None:
@@ -105,6 +107,7 @@ class Shelf:
     def figure(self, name: str, figure: Figure) -> None:
         """`name.png` and `name.svg`."""
         self._write(f"{name}.png", to_png(figure))
+        figure.set_layout_engine(None)  # it is laid out: again would take as long as the drawing
         self._write(f"{name}.svg", to_svg(figure).encode())
 
     def sound(self, name: str, waveform: NDArray[np.floating[Any]], rate_hz: int) -> None:
@@ -118,7 +121,7 @@ class Shelf:
         self._write(name, text.encode())
 
     def _write(self, name: str, content: bytes) -> None:
-        path = self.folder / name
+        path = self._writing_to / name
         write_atomically(path, lambda file: file.write(content))
         self.made.append(path)
 

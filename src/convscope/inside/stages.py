@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from math import prod
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -20,10 +20,11 @@ from convscope.inside.kept import untouched
 from convscope.inside.layers import Layer, forward, layer_named
 from convscope.inside.record import record
 from convscope.inside.subject import BATCH, Choice, Examples, Subject
+from convscope.inside.target import as_clips
 from convscope.inside.units import Unit, read_unit
 
-Clips: TypeAlias = Tensor | NDArray[np.float32] | Iterable[Tensor]
-"""(n_clips, …) as a net takes them; or batches of such."""
+Clips: TypeAlias = Tensor | NDArray[Any] | Sequence[Any] | Iterable[Tensor | NDArray[Any]]
+"""(n_clips, …) as a net takes them, nested lists too; or batches of such tensors or arrays."""
 
 MOST_NUMBERS = 2**26
 """Kept of one batch: 256 MB of float32."""
@@ -83,19 +84,18 @@ def unit_name(stage: str, index: int, classes: Sequence[str]) -> str:
     return str(Unit(stage, index))
 
 
-def in_batches(clips: Clips) -> tuple[Tensor, Iterator[Tensor]]:
-    """One clip, as an example of the net's input, and all of them batch by batch.
+def in_batches(model: nn.Module, clips: Clips) -> tuple[Tensor, Iterator[Tensor]]:
+    """One clip, as an example of the net's input, and all of them batch by batch: where the model
+    is, and as precise as it.
 
     Raises:
         UserError: where there are none.
     """
-    if isinstance(clips, np.ndarray):
-        clips = torch.from_numpy(clips)
-    batches = iter(clips.split(BATCH) if isinstance(clips, Tensor) else clips)
+    batches = (as_clips(model, batch) for batch in _batches(clips))
     first = next(batches, None)
     if first is None or not len(first):
         raise UserError("expected clips to show to the net, got none: give a folder with some")
-    return first[:1].detach(), chain([first], batches)
+    return first[:1], chain([first], batches)
 
 
 def answered(
@@ -140,6 +140,14 @@ def some_clips(examples: Examples, n_clips: int, seed: int) -> Examples:
         turns[of_class] = np.arange(len(of_class))
     drawn = order[np.argsort(turns[order], kind="stable")]
     return examples.take(np.sort(drawn[:n_clips]))
+
+
+def _batches(clips: Clips) -> Iterable[Tensor | NDArray[Any]]:
+    if isinstance(clips, Sequence) and clips and isinstance(clips[0], Sequence):
+        clips = np.asarray(clips)
+    if isinstance(clips, Tensor | np.ndarray):
+        return (clips[start : start + BATCH] for start in range(0, len(clips), BATCH))
+    return clips
 
 
 def _wanted(stages: Mapping[str, Layer]) -> dict[str, Layer]:

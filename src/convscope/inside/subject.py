@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from convscope.data.config import SpectrogramConfig
 from convscope.inside.layers import Layer, layers_of
+from convscope.inside.target import number_of
+from convscope.inside.units import Unit, read_unit
 from convscope.run import Run
 from convscope.types import Shape
 
@@ -62,6 +64,7 @@ class Subject:
         rate_hz: samples a second of a sound; None of an image.
         spectrogram: how `front` makes one; None where it does not.
         run: whose net it is, where the examples are the run's own clips; None where they are not.
+        is_own: whether the net is a user's own module.
     """
 
     name: str
@@ -76,15 +79,16 @@ class Subject:
     rate_hz: int | None = None
     spectrogram: SpectrogramConfig | None = None
     run: Run | None = None
+    is_own: bool = False
 
     @cached_property
     def layers(self) -> dict[str, Layer]:
         """The net's layers by name."""
-        return layers_of(self.net, torch.zeros(1, *self.shape, device=self.device))
+        return layers_of(self.net, silence(self.net, self.shape))
 
     @property
     def device(self) -> torch.device:
-        return next(self.net.parameters()).device
+        return number_of(self.net).device
 
     def scaled(self, clips: NDArray[np.generic]) -> Tensor:
         """Stored clips as numbers of full scale 1, on the net's device."""
@@ -115,13 +119,18 @@ class Subject:
         return nn.Sequential(self.front, self.net)
 
 
+def silence(net: nn.Module, shape: Shape) -> Tensor:
+    """(1, *shape) zeros where a net is, and as precise as it: an example of its input."""
+    return number_of(net).new_zeros(1, *shape)
+
+
 @dataclass(frozen=True)
 class Choice:
     """What a user wants to see.
 
     Attributes:
-        layer: only this one; None: all.
-        unit: only this one of the layer, or of the logits; None: all.
+        layer: only this one; None: that of the unit, else all.
+        unit: only this one, by its full name, conv3:17 or logits:zero; None: all.
         n: how many of what there are many of (clips, units of a picture).
         seed: of whatever is drawn.
         other: the run to compare with.
@@ -132,3 +141,17 @@ class Choice:
     n: int = 8
     seed: int = 0
     other: Path | None = None
+
+
+def filter_unit(subject: Subject, choice: Choice) -> Unit | None:
+    """The chosen unit; None where none is chosen, or a class, which has neither filter nor map."""
+    if choice.unit is None:
+        return None
+    unit = read_unit(choice.unit, subject.layers, subject.classes)
+    return None if unit.layer == "logits" else unit
+
+
+def filter_layer(subject: Subject, choice: Choice) -> str | None:
+    """The chosen layer, else that of the chosen unit; None: all."""
+    unit = filter_unit(subject, choice)
+    return unit.layer if choice.layer is None and unit is not None else choice.layer

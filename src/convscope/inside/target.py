@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from itertools import chain
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import torch
@@ -13,7 +14,8 @@ from convscope.errors import UserError
 from convscope.inside.layers import Layer, layer_named, layers_of
 from convscope.inside.partial import answers_of
 
-Place: TypeAlias = Literal["strongest", "map"] | tuple[int, ...]
+Whole: TypeAlias = Literal["strongest", "map"]
+Place: TypeAlias = Whole | tuple[int, ...]
 """The largest value of a unit's map, the whole map, or one position of it."""
 
 
@@ -25,11 +27,21 @@ class Target:
         layer: conv3, act3, dense1 or logits.
         unit: its number, a class of the logits; or one for each clip.
         at: where in the unit's map; without a meaning where the layer has no positions.
+
+    Raises:
+        UserError: for a place that is none.
     """
 
     layer: str = "logits"
     unit: int | Sequence[int] = 0
     at: Place = "strongest"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.at, tuple) and self.at not in get_args(Whole):
+            raise UserError(
+                f"at={self.at!r}: expected 'strongest', 'map' or a position, an index for each "
+                "axis, such as (5,)"
+            )
 
     def units(self, n_clips: int, layer: Layer) -> Tensor:
         """(n_clips,) the unit of each clip.
@@ -73,8 +85,18 @@ def _within(at: tuple[int, ...], shape: Sequence[int], name: str) -> tuple[int, 
 
 def as_clips(model: nn.Module, clips: Tensor | ArrayLike) -> Tensor:
     """(n_clips, *shape) where the model is and as precise as it, no part of any graph."""
-    like: Any = next(model.parameters())
-    return torch.as_tensor(clips).detach().to(like.device, like.dtype)
+    if not isinstance(clips, Tensor):
+        clips = torch.from_numpy(np.array(clips, order="C"))  # a copy, as some are not writable
+    return clips.detach().to(number_of(model))
+
+
+def number_of(model: nn.Module) -> Tensor:
+    """One of the numbers that a model calculates with: it says where it is and how precise.
+
+    That of a model without any is a float32 on the CPU.
+    """
+    held = chain(model.parameters(), model.buffers())
+    return next((each for each in held if each.is_floating_point()), torch.zeros(()))
 
 
 def layer_of(model: nn.Module, clips: Tensor, name: str) -> Layer:

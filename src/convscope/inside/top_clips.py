@@ -1,5 +1,6 @@
 """The clips, and the stretch of each, that drive a unit most and least."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from convscope.errors import UserError
 from convscope.inside.layers import Layer, layer_named, layers_of
 from convscope.inside.stages import Answer, Clips, answered, in_batches, stages_of
 
@@ -55,17 +57,29 @@ def top_clips(model: nn.Module, layer: str, clips: Clips, n: int = 8) -> TopClip
         n: clips for each unit; fewer where there are fewer clips.
 
     Raises:
-        UserError: for a layer that the net does not have, where there are no clips, or the forward
-            pass fails.
+        UserError: for a layer that the net does not have, where there are no clips, where batches
+            are not of one shape, or the forward pass fails.
     """
-    example, batches = in_batches(clips)
+    example, batches = in_batches(model, clips)
     layers = layers_of(model, example)
     name = layer_named(layers, layer).name.replace("act", "conv")
     stage = stages_of(layers)[name]
     tally = TopTally(name, stage, tuple(example.shape[1:]), n)
-    for answers in answered(model, batches, {name: stage}):
+    alike = _of_one_shape(batches, tuple(example.shape[1:]))
+    for answers in answered(model, alike, {name: stage}):
         tally.add(answers[name])
     return tally.result()
+
+
+def _of_one_shape(batches: Iterable[Tensor], shape: tuple[int, ...]) -> Iterator[Tensor]:
+    """The batches; of another length, a place in the layer would be another stretch."""
+    for batch in batches:
+        if batch.shape[1:] != shape:
+            raise UserError(
+                f"expected clips of one shape, {shape} as the first, got {tuple(batch.shape[1:])}: "
+                "cut or pad them, or call top_clips for those of each length"
+            )
+        yield batch
 
 
 class TopTally:

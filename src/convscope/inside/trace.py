@@ -12,15 +12,26 @@ from typing import Any
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from convscope.errors import UserError
+
 CONVOLUTIONS = frozenset({"conv1d", "conv2d"})
-POOLINGS = frozenset({"max_pool1d", "max_pool2d", "avg_pool1d", "avg_pool2d"})
-NORMS = frozenset({"batch_norm"})
+POOLINGS = frozenset(
+    {
+        *("max_pool1d", "max_pool2d", "avg_pool1d", "avg_pool2d"),
+        *("max_pool1d_with_indices", "max_pool2d_with_indices"),
+    }
+)
+NORMS = frozenset({"batch_norm", "group_norm", "layer_norm", "instance_norm"})
+DROPOUTS = frozenset(
+    {"dropout", "dropout1d", "dropout2d", "alpha_dropout", "feature_alpha_dropout"}
+)
 ACTIVATIONS = frozenset(
     {
         "relu",
         "relu6",
         "tanh",
         "sigmoid",
+        "hardsigmoid",
         "leaky_relu",
         "rrelu",
         "prelu",
@@ -38,6 +49,8 @@ ACTIVATIONS = frozenset(
     }
 )
 SOFTMAXES = frozenset({"softmax", "log_softmax"})
+ATTRIBUTES = frozenset({"T", "mT", "H", "mH", "data"})
+"""Attributes that give another tensor, as operations do."""
 
 Call = Callable[..., Any]
 
@@ -56,16 +69,16 @@ def watched(model: nn.Module, begin: Callable[[Tensor], None], heed: Heed) -> It
     """
     watcher = _Watcher(heed)
 
-    def enter(_module: nn.Module, inputs: Any) -> None:
+    def enter(_module: nn.Module, args: Any, kwargs: Any) -> None:
         watcher.is_inside = False
-        begin(inputs[0])
+        begin(_clips_among(args, kwargs))
         watcher.is_inside = True
 
     def leave(_module: nn.Module, _inputs: Any, _output: Any) -> None:
         watcher.is_inside = False
 
     hooks = [
-        model.register_forward_pre_hook(enter),
+        model.register_forward_pre_hook(enter, with_kwargs=True),
         model.register_forward_hook(leave, always_call=True),
     ]
     try:
@@ -74,6 +87,14 @@ def watched(model: nn.Module, begin: Callable[[Tensor], None], heed: Heed) -> It
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def _clips_among(args: Any, kwargs: Any) -> Tensor:
+    """The first tensor that a model is called with, by position or by keyword."""
+    tensors = tensors_in([args, kwargs])
+    if not tensors:
+        raise UserError("the model is called without a tensor: expected clips (n_clips, …)")
+    return tensors[0]
 
 
 class _Watcher(TorchFunctionMode):
@@ -95,9 +116,17 @@ class _Watcher(TorchFunctionMode):
 def operation(func: Call) -> str | None:
     """A function's name, that of an in-place form without its underscore; None of no operation."""
     name = getattr(func, "__name__", "")
-    if name.startswith("__"):  # reading an attribute, such as .shape or .device
-        return None if name in ("__get__", "__set__") else name
+    if name == "__get__":  # most, such as .shape or .device, are no operations
+        attribute = getattr(getattr(func, "__self__", None), "__name__", "")
+        return attribute if attribute in ATTRIBUTES else None
+    if name.startswith("__"):
+        return None if name == "__set__" else name
     return name.strip("_") or None
+
+
+def takes_kept_statistics(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether a batch norm goes by the statistics kept, not by those of the clips at hand."""
+    return not kwargs.get("training", args[5] if len(args) > 5 else False)
 
 
 def tensors_in(value: Any) -> list[Tensor]:
