@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from convscope.data.config import DataConfig
+from convscope.data.config import DataConfig, SpectrogramConfig
 from convscope.data.exclude import said
 from convscope.scores.rows import BoardRow
 
@@ -41,9 +41,17 @@ def flat(config: Mapping[str, Any], inside: str = "") -> dict[str, Any]:
     return values
 
 
+def with_presets(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with the reports' spectrogram by its name, as people write it."""
+    data = config.get("data", {})
+    if data.get("spectrogram") == SpectrogramConfig().model_dump(mode="json"):
+        data = {**data, "spectrogram": "reports"}
+    return {**config, "data": data}
+
+
 def settings(row: BoardRow) -> dict[str, Any]:
     """What decides a row's result but for the seed, by dotted keys; lists as text."""
-    own = flat(row.config)
+    own = flat(with_presets(row.config))
     if "model.digest" in own:  # the user's own net: its folder decides nothing
         own["model.family"] = str(own["model.family"]).rpartition("/")[2]
     excluded = own.pop("data.exclude", None)  # a long list, said in short; none where it is empty

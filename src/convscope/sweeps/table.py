@@ -7,6 +7,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
+from convscope.scores.network import flat, with_presets
 from convscope.sweeps.cells import duration
 from convscope.sweeps.plan import PlannedCell
 
@@ -22,7 +23,7 @@ def plan_table(planned: Sequence[PlannedCell]) -> Table:
     Time and memory are estimates; `?` stands for what is not known.
     """
     table = Table(box=box.SIMPLE, caption=_summary(planned), caption_justify="left")
-    settings = [flat(each.cell.identity) for each in planned]
+    settings = [flat(with_presets(each.cell.identity)) for each in planned]
     keys = _varying(settings)
     for key in ("run", *keys):
         table.add_column(key.removeprefix("model."))
@@ -43,17 +44,6 @@ def _summary(planned: Sequence[PlannedCell]) -> str:
     cells = "1 cell" if len(planned) == 1 else f"{len(planned):,} cells"
     more = "" if len(planned) <= MOST_ROWS else f"; {MOST_ROWS} are shown, --json gives all"
     return f"{cells}, {n_done:,} done, about {time} of computing left{more}"
-
-
-def flat(groups: Mapping[str, Any], above: str = "") -> dict[str, Any]:
-    """`{"a": {"b": 1}}` as `{"a.b": 1}`."""
-    values: dict[str, Any] = {}
-    for key, value in groups.items():
-        if isinstance(value, Mapping):
-            values |= flat(value, f"{above}{key}.")
-        else:
-            values[f"{above}{key}"] = value
-    return values
 
 
 def _varying(settings: Sequence[Mapping[str, Any]]) -> list[str]:
