@@ -5,7 +5,7 @@ import os
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -171,15 +171,17 @@ def _is_of(net: nn.Module, error: Exception) -> bool:
 
 def _index(subject: Subject, looks: Sequence[Look], path: Path) -> dict[str, Any]:
     """What this call made, beside what earlier ones made of the same net."""
-    parts = {each["part"]: each for each in _earlier(subject, path)}
+    parts = {each.part: each for each in _earlier(subject, path)}
     for each in looks:
-        files = [*parts.get(each.part, {"files": ()})["files"], *each.files]
-        parts[each.part] = each.to_dict() | {"files": list(dict.fromkeys(files))}
-    return {"of": subject.name, "parts": list(parts.values())}
+        before = parts[each.part].files if each.part in parts else ()
+        parts[each.part] = replace(each, files=tuple(dict.fromkeys([*before, *each.files])))
+    return {"of": subject.name, "parts": [each.to_dict() for each in parts.values()]}
 
 
-def _earlier(subject: Subject, path: Path) -> list[dict[str, Any]]:
-    """The parts of the index that is there, if it is of the same net."""
-    index = json.loads(path.read_text()) if path.is_file() else {}
-    parts: list[dict[str, Any]] = index["parts"] if index.get("of") == subject.name else []
-    return parts
+def _earlier(subject: Subject, path: Path) -> list[Look]:
+    """The parts of the index that is there, if it is of the same net; none of a damaged one."""
+    try:
+        index = json.loads(path.read_text())
+        return [Look(**each) for each in index["parts"]] if index["of"] == subject.name else []
+    except (FileNotFoundError, ValueError, TypeError, KeyError):
+        return []

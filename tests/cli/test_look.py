@@ -190,6 +190,8 @@ def test_a_call_that_is_refused_or_interrupted_leaves_nothing(
 
 def test_a_second_look_adds_to_the_first(convscope: Convscope, net: Path, tmp_path: Path) -> None:
     module = ("look", f"{net}:make_net", "--input", "3x8x8", "--out", tmp_path / "look")
+    (tmp_path / "look").mkdir()
+    (tmp_path / "look" / "look.json").write_text("{")  # damaged: as if it were not there
     for part in ("filters", "response", "filters"):
         answer = convscope(*module, "--what", part, "--json")
         assert [each["part"] for each in answer.json["parts"]] == [part]
