@@ -17,8 +17,7 @@ from convscope.inside.layers import layer_named
 from convscope.inside.looks import PARTS
 from convscope.inside.parts import NotApplicable
 from convscope.inside.shelf import Shelf
-from convscope.inside.subject import Choice, Subject
-from convscope.inside.units import read_unit
+from convscope.inside.subject import Choice, Subject, chosen_unit
 from convscope.settings import suggest
 
 INDEX = "look.json"
@@ -65,10 +64,10 @@ def check_choice(subject: Subject, choice: Choice) -> None:
     """
     if choice.layer is not None:
         layer_named(subject.layers, choice.layer)
-    if choice.unit is None:
+    unit = chosen_unit(subject, choice)
+    if unit is None or unit.layer == "logits":
         return
-    own = read_unit(choice.unit, subject.layers, subject.classes).layer
-    if choice.layer not in (None, own) and own != "logits":
+    if choice.layer not in (None, unit.layer):
         raise UserError(
             f"--unit {choice.unit} is no unit of --layer {choice.layer}: give one of the two"
         )

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.data.check import SILENT_PEAK
+from convscope.data.sound_files import FULL_SCALE
 from convscope.types import Clips, Labels
 
 OFFSET = 0.02
@@ -56,7 +57,7 @@ def _duplicates(group: list[int], ids: NDArray[np.str_], labels: Labels) -> dict
 
 def _reasons(clips: NDArray[np.generic]) -> dict[int, str]:
     if clips.dtype == np.int16:
-        return _sound_reasons(clips.reshape(len(clips), -1).astype(np.float64) / 32768)
+        return _sound_reasons(clips.reshape(len(clips), -1).astype(np.float64) / FULL_SCALE)
     if clips.dtype == np.uint8:
         return _image_reasons(clips)
     return {}
@@ -64,7 +65,7 @@ def _reasons(clips: NDArray[np.generic]) -> dict[int, str]:
 
 def _sound_reasons(waves: NDArray[np.float64]) -> dict[int, str]:
     """Of waveforms (n_clips, n_times) of full scale 1; of several reasons the first."""
-    full_scale = 32767 / 32768
+    full_scale = (FULL_SCALE - 1) / FULL_SCALE
     checks: list[tuple[str, Callable[[NDArray[np.float64]], NDArray[np.bool_]]]] = [
         ("silent", lambda w: np.abs(w).max(axis=1) < SILENT_PEAK),
         ("too short", lambda w: _share_sounding(w) < SHORT_SHARE),

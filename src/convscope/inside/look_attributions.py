@@ -11,9 +11,8 @@ from convscope.inside.loudness import levelled
 from convscope.inside.parts import NotApplicable
 from convscope.inside.shelf import Result, Shelf, axis
 from convscope.inside.shown import Shown, input_axes, shown
-from convscope.inside.subject import Choice, Subject
+from convscope.inside.subject import Choice, Subject, chosen_unit
 from convscope.inside.target import Attribution, Target
-from convscope.inside.units import read_unit
 
 N_CLIPS = 6
 
@@ -43,9 +42,9 @@ def look_attributions(subject: Subject, choice: Choice, shelf: Shelf) -> None:
 
 def chosen_target(subject: Subject, choice: Choice, clips: Shown) -> Target:
     """The unit that a user chose; else of each clip the class that it is taken for."""
-    if choice.unit is None:
+    unit = chosen_unit(subject, choice)
+    if unit is None:
         return Target(unit=[int(k) for k in clips.predicted])
-    unit = read_unit(choice.unit, subject.layers, subject.classes)
     return Target(unit.layer, unit.index)
 
 

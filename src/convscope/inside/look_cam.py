@@ -15,9 +15,8 @@ from convscope.inside.parts import NotApplicable
 from convscope.inside.shelf import Result, Shelf, axis
 from convscope.inside.shown import Shown, input_axes, shown, waveform_of
 from convscope.inside.stages import stages_of
-from convscope.inside.subject import Choice, Subject
+from convscope.inside.subject import Choice, Subject, chosen_unit
 from convscope.inside.target import Target
-from convscope.inside.units import read_unit
 from convscope.types import Waveform
 
 TITLES = {"cam": "CAM", "grad_cam": "Grad-CAM"}
@@ -57,9 +56,9 @@ def _stage(subject: Subject, layer: str) -> str:
 
 def _classes(subject: Subject, choice: Choice, clips: Shown) -> list[int]:
     """The class that is explained of each clip."""
-    if choice.unit is None:
+    unit = chosen_unit(subject, choice)
+    if unit is None:
         return [int(k) for k in clips.predicted]
-    unit = read_unit(choice.unit, subject.layers, subject.classes)
     if unit.layer != "logits":
         raise NotApplicable(f"it shows where a class is found, and {unit} is none: logits:CLASS")
     return [unit.index] * len(clips)

@@ -14,8 +14,8 @@ from convscope.inside.parts import NotApplicable
 from convscope.inside.record import answers
 from convscope.inside.shelf import Result, Shelf, axis
 from convscope.inside.shown import Shown, input_axes, shown
-from convscope.inside.stages import chosen_stages, chosen_unit, unit_name
-from convscope.inside.subject import Choice, Subject
+from convscope.inside.stages import chosen_stages, unit_name
+from convscope.inside.subject import Choice, Subject, chosen_unit
 from convscope.inside.target import Target
 
 N_CLIPS = 3
@@ -63,7 +63,7 @@ def _made(
 ) -> Made:
     unit = chosen_unit(subject, choice)
     strongest = np.argsort(-answer.reshape(len(answer), -1).max(axis=1), kind="stable")
-    units = [unit] if unit is not None else [int(k) for k in strongest[: choice.n]]
+    units = [unit.index] if unit is not None else [int(k) for k in strongest[: choice.n]]
     repeated = clips.inputs[i : i + 1].expand(len(units), *subject.shape)
     return units, deconvnet(subject.net, repeated, Target(layer.name, units)).values
 

@@ -15,8 +15,7 @@ from convscope.inside.maximise import Ascent, Maximised, maximise
 from convscope.inside.objectives import logit, unit
 from convscope.inside.parametrise import Samples, Spectrum, box
 from convscope.inside.shelf import Axis, Result, Shelf, axis
-from convscope.inside.subject import Choice, Subject
-from convscope.inside.units import read_unit
+from convscope.inside.subject import Choice, Subject, chosen_unit
 from convscope.inside.windows import Scale, window_of
 from convscope.types import Shape
 
@@ -128,8 +127,9 @@ def class_ascent(subject: Subject) -> Ascent:
 
 def _layers(subject: Subject, choice: Choice) -> list[Layer]:
     """The layer or unit asked for; else some of the convolutions, evenly, and the logits."""
-    if choice.unit is not None:
-        return [subject.layers[read_unit(choice.unit, subject.layers, subject.classes).layer]]
+    chosen = chosen_unit(subject, choice)
+    if chosen is not None:
+        return [subject.layers[chosen.layer]]
     if choice.layer is not None:
         return [layer_named(subject.layers, choice.layer)]
     convs = [layer for layer in subject.layers.values() if layer.kind == "conv"]
@@ -143,8 +143,9 @@ def _evenly(values: Sequence[Layer], most: int) -> list[Layer]:
 
 def _units(subject: Subject, layer: Layer, choice: Choice) -> list[int]:
     """The unit asked for; else all classes of few, or the first units."""
-    if choice.unit is not None:
-        return [read_unit(choice.unit, subject.layers, subject.classes).index]
+    chosen = chosen_unit(subject, choice)
+    if chosen is not None:
+        return [chosen.index]
     most = MOST_CLASSES if layer.kind == "logits" else choice.n
     return list(range(min(most, layer.n_units)))
 

@@ -15,12 +15,11 @@ from convscope.inside.shelf import Result, Shelf, axis
 from convscope.inside.stages import (
     answered,
     chosen_stages,
-    chosen_unit,
     inputs_of,
     unit_name,
     with_some_clips,
 )
-from convscope.inside.subject import Choice, Subject
+from convscope.inside.subject import Choice, Subject, chosen_unit
 from convscope.inside.top_clips import Extremes, TopClips, TopTally
 from convscope.types import Waveform
 
@@ -55,7 +54,7 @@ def look_top(subject: Subject, choice: Choice, shelf: Shelf) -> None:
     subject = with_some_clips(subject, MOST_CLIPS, choice.seed)
     unit = chosen_unit(subject, choice)
     for top, order in _tops(subject, choice):
-        units = order[:UNITS_A_LAYER].tolist() if unit is None else [unit]
+        units = order[:UNITS_A_LAYER].tolist() if unit is None else [unit.index]
         _put_responses(subject, top, shelf)
         _put_sheet(subject, top, units, shelf)
         if subject.rate_hz is not None:

@@ -17,6 +17,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from convscope.data.spectrogram import FrontEnd
 from convscope.errors import UserError
 from convscope.inside.clips import Preprocess, examples_from
 from convscope.inside.kept import untouched
@@ -68,7 +69,7 @@ def subject_of_module(own: OwnModule, most: int) -> Subject:
     return Subject(
         name=own.function.replace("/", "_"),
         net=net,
-        scale=_as_it_is if preprocess else _full_scale,
+        scale=_as_it_is if preprocess else FrontEnd().scale,
         front=_Precise(number_of(net).dtype),
         domain=_domain(own),
         shape=own.shape,
@@ -201,11 +202,6 @@ def _examples(
     if own.clips is None:
         return None
     return examples_from(own.clips, own.shape, own.rate_hz, classes, most, preprocess)
-
-
-def _full_scale(clips: Tensor) -> Tensor:
-    scale = {torch.int16: 32768.0, torch.uint8: 255.0}.get(clips.dtype, 1.0)
-    return clips.float() / scale
 
 
 def _as_it_is(clips: Tensor) -> Tensor:

@@ -19,9 +19,9 @@ from convscope.errors import UserError
 from convscope.inside.kept import untouched
 from convscope.inside.layers import Layer, forward, layer_named
 from convscope.inside.record import record
-from convscope.inside.subject import BATCH, Choice, Examples, Subject
+from convscope.inside.subject import BATCH, Choice, Examples, Subject, chosen_unit
 from convscope.inside.target import as_clips
-from convscope.inside.units import Unit, read_unit
+from convscope.inside.units import Unit
 
 Clips: TypeAlias = Tensor | NDArray[Any] | Sequence[Any] | Iterable[Tensor | NDArray[Any]]
 """(n_clips, …) as a net takes them, nested lists too; or batches of such tensors or arrays."""
@@ -61,20 +61,12 @@ def chosen_stages(subject: Subject, choice: Choice) -> dict[str, Layer]:
         UserError: for a layer or unit that the net does not have.
     """
     stages = stages_of(subject.layers)
-    name = choice.layer
-    if choice.unit is not None:
-        name = read_unit(choice.unit, subject.layers, subject.classes).layer
+    unit = chosen_unit(subject, choice)
+    name = choice.layer if unit is None else unit.layer
     if name is None:
         return stages
     stage = layer_named(subject.layers, name).name.replace("act", "conv")
     return {stage: stages[stage]}
-
-
-def chosen_unit(subject: Subject, choice: Choice) -> int | None:
-    """The index of the unit that a user chose; None where all are to be seen."""
-    if choice.unit is None:
-        return None
-    return read_unit(choice.unit, subject.layers, subject.classes).index
 
 
 def unit_name(stage: str, index: int, classes: Sequence[str]) -> str:

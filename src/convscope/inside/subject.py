@@ -143,12 +143,21 @@ class Choice:
     other: Path | None = None
 
 
-def filter_unit(subject: Subject, choice: Choice) -> Unit | None:
-    """The chosen unit; None where none is chosen, or a class, which has neither filter nor map."""
+def chosen_unit(subject: Subject, choice: Choice) -> Unit | None:
+    """The unit that a user chose; None where all are to be seen.
+
+    Raises:
+        UserError: for a unit that the net does not have.
+    """
     if choice.unit is None:
         return None
-    unit = read_unit(choice.unit, subject.layers, subject.classes)
-    return None if unit.layer == "logits" else unit
+    return read_unit(choice.unit, subject.layers, subject.classes)
+
+
+def filter_unit(subject: Subject, choice: Choice) -> Unit | None:
+    """The chosen unit; None where none is chosen, or a class, which has neither filter nor map."""
+    unit = chosen_unit(subject, choice)
+    return None if unit is None or unit.layer == "logits" else unit
 
 
 def filter_layer(subject: Subject, choice: Choice) -> str | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from convscope.errors import RunFailed
+from convscope.folder_lock import is_locked
 from convscope.run import Run
 from convscope.sweeps.cells import Standing, SweepCell, duration
 from convscope.sweeps.config import SweepConfig
@@ -14,7 +15,6 @@ from convscope.sweeps.folder import SweepFolder
 from convscope.sweeps.messages import Ended, EpochKept, Event, Loading, Slot, Stepped, Task
 from convscope.sweeps.monitor import Reading
 from convscope.sweeps.pace import Pace
-from convscope.sweeps.plan import is_held
 from convscope.sweeps.politeness import Politeness
 from convscope.training.attempt import Held, held
 
@@ -152,7 +152,7 @@ class Driver:
     def _why_held(self, cell: SweepCell) -> str | None:
         """Why a cell waits that another process trains; None where nobody does."""
         folder = self._run(cell).folder
-        if not folder.is_dir() or not is_held(folder):
+        if not folder.is_dir() or not is_locked(folder):
             return None
         cell.not_before = self._clock() + WAIT_SECONDS["held"]
         return "another process trains it"

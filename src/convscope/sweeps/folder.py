@@ -8,7 +8,6 @@ log.txt         what came to pass, a line each, with its time
 workers.txt     what the workers printed
 """
 
-import fcntl
 import json
 import os
 import socket
@@ -23,6 +22,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from convscope.data.disk import writing_to
 from convscope.errors import UserError
+from convscope.folder_lock import is_locked, locked
 from convscope.run import write_atomically
 
 SWEEPS = "sweeps"
@@ -114,11 +114,7 @@ class SweepFolder:
     @property
     def is_driven(self) -> bool:
         """Whether a living process holds the folder."""
-        try:
-            with self._locked():
-                return False
-        except BlockingIOError:
-            return True
+        return is_locked(self.path)
 
     @contextmanager
     def held(self) -> Iterator[dict[str, Any]]:
@@ -131,7 +127,7 @@ class SweepFolder:
             self.path.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:
             try:
-                stack.enter_context(self._locked())
+                stack.enter_context(locked(self.path))
             except BlockingIOError:
                 raise UserError(self._holder()) from None
             left = self.driver
@@ -186,16 +182,6 @@ class SweepFolder:
 
     def _writing(self) -> AbstractContextManager[None]:
         return writing_to(self.out, "give another folder with --out")
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """A lock on the folder itself: it leaves no file behind and ends with its process."""
-        descriptor = os.open(self.path, os.O_RDONLY)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield
-        finally:
-            os.close(descriptor)
 
     def _holder(self) -> str:
         return (

@@ -1,14 +1,13 @@
 """What is done of a sweep, what is left, and what it will take. Reading changes nothing."""
 
-import fcntl
 import math
-import os
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from convscope.errors import UserError
+from convscope.folder_lock import is_locked
 from convscope.models.spec import ConvNetSpec
 from convscope.run import EPOCHS, STATE, Run
 from convscope.settings import Settings
@@ -113,7 +112,7 @@ def _progress(run: Run, attempts: int) -> tuple[CellState, str | None, int]:
         return "waiting", None, 0
     status, epochs = run.status, _epochs_kept(run)
     # To look is to hold it for a moment: only where a process may well have it.
-    if status.get("state") == "running" and is_held(run.folder):
+    if status.get("state") == "running" and is_locked(run.folder):
         return "running", None, epochs
     if failures(status, epochs) >= attempts:
         return "failed", status.get("reason"), epochs
@@ -135,18 +134,6 @@ def _epochs_kept(run: Run) -> int:
     if not run.path(STATE).is_file() or not run.path(EPOCHS).is_file():
         return 0
     return max(run.path(EPOCHS).read_bytes().count(b"\n") - 1, 0)  # the first line is the head
-
-
-def is_held(folder: Path) -> bool:
-    """Whether a process trains there, by the lock that it holds on the folder."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
 
 
 _SPEC_KEYS = tuple(ConvNetSpec.model_fields)

@@ -1,12 +1,13 @@
 """A folder in which a node's workers train. What was left by one that was killed is removed."""
 
-import fcntl
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+
+from convscope.folder_lock import locked
 
 PREFIX = "convscope-agent-"
 
@@ -49,18 +50,9 @@ def _is_held(folder: Path) -> bool:
 @contextmanager
 def _lock(folder: Path) -> Iterator[int | None]:
     """The descriptor of a locked folder; None where another process holds it, or owns it."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
-    except OSError:
-        yield None
-        return
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        yield None
-        return
-    try:
+    with ExitStack() as stack:
+        try:
+            descriptor = stack.enter_context(locked(folder))
+        except OSError:
+            descriptor = None
         yield descriptor
-    finally:
-        os.close(descriptor)

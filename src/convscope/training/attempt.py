@@ -1,18 +1,18 @@
 """One attempt at a run: its folder is held by one process, and its status says how it ended."""
 
 import errno
-import fcntl
 import logging
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 
 import torch
 
 from convscope.data.dataset import Dataset
 from convscope.environment import describe_environment
 from convscope.errors import NoRoom, RunFailed, UserError
+from convscope.folder_lock import locked
 from convscope.models.spec import UserNet
 from convscope.run import ENVIRONMENT, STATE, Run
 from convscope.training.cell import Cell
@@ -69,27 +69,20 @@ def attempt(run: Run, cell: Cell, data: Dataset) -> Iterator[None]:
 
 @contextmanager
 def held(run: Run) -> Iterator[None]:
-    """A lock on the folder itself: it leaves no file behind and ends with its process.
+    """Hold the run, by a lock on its folder.
 
     Raises:
         Held: where another process has it.
     """
-    descriptor = os.open(run.folder, os.O_RDONLY)
-    try:
-        _lock(descriptor, run)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(run.folder))
+        except BlockingIOError:
+            host, pid = run.status.get("host"), run.status.get("pid")
+            raise Held(
+                f"{run.folder} is being trained by process {pid} on {host}: wait for it, or stop it"
+            ) from None
         yield
-    finally:
-        os.close(descriptor)
-
-
-def _lock(descriptor: int, run: Run) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        host, pid = run.status.get("host"), run.status.get("pid")
-        raise Held(
-            f"{run.folder} is being trained by process {pid} on {host}: wait for it, or stop it"
-        ) from None
 
 
 @contextmanager
