@@ -2,12 +2,12 @@
 
     python benchmarks/maximise_speed.py --layer conv8 --units 32 --steps 16
 
-The net is `custom` with 8 layers of 32 channels on 16,000 samples, its weights random. No peer is
-timed: captum has this in an open pull request alone (captum.optim, 1545).
+The net is `custom` with 8 layers of 32 channels on 16,000 samples, its weights random. No peer does
+this: captum has it in an open pull request alone (captum.optim, 1545), torch-cam does not, Lucent is
+dead. What they do is timed by inside_peers.py.
 """
 
 import argparse
-import importlib.util
 import time
 from collections.abc import Callable
 
@@ -21,7 +21,6 @@ from convscope.models.cnn import build
 from convscope.models.spec import ConvNetSpec
 
 SHAPE = (1, 16000)
-PEERS = ("captum", "torchcam", "lucent")
 
 
 def main() -> None:
@@ -57,9 +56,6 @@ def main() -> None:
         start = time.perf_counter()
         way()
         print(f"{name:30s} {given.units / (time.perf_counter() - start):8.2f} units/s")
-    for name in PEERS:
-        is_there = importlib.util.find_spec(name) is not None
-        print(f"{name:30s} not compared: {'installed' if is_there else 'not installed'}")
 
 
 if __name__ == "__main__":

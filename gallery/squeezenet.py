@@ -4,7 +4,7 @@
         --input 3x227x227 --preprocess gallery/squeezenet.py:preprocess
         --classes imagenet_classes.txt --clips IMAGES
 
-Its input has blue first, and pictures show an input as the net gets it: red and blue are exchanged.
+Its input has blue first and no mean colour; `show` makes an image of it again, for the pictures.
 
 Source: F. Iandola and others, SqueezeNet: AlexNet-level accuracy with 50x fewer parameters (2016).
 """
@@ -84,3 +84,9 @@ def preprocess(path: Path) -> NDArray[np.float32]:
     square = image.convert("RGB").crop((left, top, left + side, top + side))
     pixels = np.asarray(square.resize((SIDE, SIDE), Image.Resampling.BILINEAR), np.float32)
     return np.ascontiguousarray((pixels[..., ::-1] - MEAN_BGR).transpose(2, 0, 1), np.float32)
+
+
+def show(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The image of an input of any height and width: red first, 0 to 1."""
+    colours = values + np.float32(MEAN_BGR)[:, None, None]
+    return np.asarray(colours[::-1] / 255, np.float32)

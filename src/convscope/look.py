@@ -1,45 +1,24 @@
 """A look inside a net: the parts that are asked for, one after the other, each to its own files."""
 
-import json
-import os
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
 
 from torch import nn
 
 from convscope.errors import UserError
+from convscope.inside.across_runs import dead_over_runs, put_dead_over_runs
+from convscope.inside.index import Look, made
 from convscope.inside.layers import layer_named
 from convscope.inside.looks import PARTS
 from convscope.inside.parts import NotApplicable
+from convscope.inside.progress import Tell, silent, step_of
 from convscope.inside.shelf import Shelf
 from convscope.inside.subject import Choice, Subject, chosen_unit
+from convscope.run import Run
 from convscope.settings import suggest
-
-INDEX = "look.json"
-"""Which part made which files, or why it was skipped."""
-
-
-@dataclass(frozen=True)
-class Look:
-    """What became of one part.
-
-    Attributes:
-        part: its name.
-        files: that it made, by their names in the folder.
-        skipped: why it was not made; None where it was.
-    """
-
-    part: str
-    files: tuple[str, ...]
-    skipped: str | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def chosen_parts(what: Sequence[str]) -> tuple[str, ...]:
@@ -92,9 +71,9 @@ def look(
     what: Sequence[str],
     choice: Choice,
     out: Path,
-    tell: Callable[[str, int, int], None],
+    tell: Callable[[str, float, float], None],
 ) -> list[Look]:
-    """Make the parts, and an index of what was made.
+    """Make the parts, one after the other, and an index of what was made.
 
     Args:
         subject: what is looked at.
@@ -102,10 +81,11 @@ def look(
             net is skipped; one that is asked for by name is refused.
         choice: of layers, units and numbers.
         out: the folder of the results.
-        tell: called before each part with its name, how many are done, and of how many.
+        tell: called with the part that is being made, how many are done, and of how many.
 
-    The files come to `out` together when all parts are made: a call that is refused, fails or is
-    interrupted leaves none. Only what is trained for a look stays, so that it is not trained twice.
+    The files of a part come to `out` together when it is made. A call that is refused, fails or is
+    interrupted keeps the parts before, and leaves nothing of the part it was at but what is trained
+    for it.
 
     Raises:
         UserError: for a part, layer or unit that there is not, a part that makes no sense here, a
@@ -114,38 +94,61 @@ def look(
     parts = chosen_parts(what)
     check_choice(subject, choice)
     check_weights(subject)
-    looks = []
-    with _together(out) as aside, _explained(subject):
-        for done, name in enumerate(parts):
-            tell(name, done, len(parts))
-            looks.append(_make(name, subject, choice, Shelf(out, aside), may_skip=not what))
-        index = _index(subject, looks, out / INDEX)
-        Shelf(out, aside).text(INDEX, json.dumps(index, indent=1) + "\n")
-    tell("", len(parts), len(parts))
+    looks: list[Look] = []
+    with _explained(subject), _noted(looks, out):
+        for i, part in enumerate(parts):
+            told = step_of(partial(tell, part), i, len(parts))
+            told(0, 1)
+            make = partial(_make, part, subject, choice, bool(what))
+            looks.append(made(part, subject.name, out, make, told))
+    tell("done", len(parts), len(parts))
     return looks
 
 
-def _make(name: str, subject: Subject, choice: Choice, shelf: Shelf, may_skip: bool) -> Look:
+def look_over_runs(
+    runs: Sequence[Run],
+    subject_of: Callable[[Run], Subject],
+    out: Path,
+    tell: Tell = silent,
+) -> Look:
+    """The part `dead` of several runs: a table and a picture of their layers.
+
+    Args:
+        runs: finished ones.
+        subject_of: a run's net and clips.
+        out: the folder of the results.
+        tell: called with the number of runs done, and of all.
+
+    Raises:
+        UserError: as `subject_of` does.
+    """
+
+    def make(shelf: Shelf) -> None:
+        put_dead_over_runs(dead_over_runs(runs, subject_of, progress=shelf.tell), shelf)
+
+    return made("dead", ", ".join(run.name for run in runs), out, make, tell)
+
+
+def _make(name: str, subject: Subject, choice: Choice, is_asked: bool, shelf: Shelf) -> str | None:
+    """Make a part; or say why it makes no sense."""
     try:
         PARTS[name].make(subject, choice, shelf)
     except NotApplicable as error:
-        if not may_skip:
+        if is_asked:
             raise UserError(f"--what {name}: {error}") from None
-        return Look(name, (), str(error))
-    return Look(name, tuple(path.name for path in shelf.made))
+        return str(error)
+    return None
 
 
 @contextmanager
-def _together(out: Path) -> Iterator[Path]:
-    """A folder on the disk of `out`; its files come to `out` at the end, unless the body raises."""
-    there = next(each for each in (out, *out.absolute().parents) if each.exists())
-    if not there.is_dir():
-        raise UserError(f"--out {out}: {there} is a file, expected a folder: name another one")
-    with TemporaryDirectory(dir=there, prefix=".look.") as folder:
-        yield Path(folder)
-        out.mkdir(parents=True, exist_ok=True)
-        for path in sorted(Path(folder).iterdir(), key=lambda path: path.name == INDEX):
-            os.replace(path, out / path.name)
+def _noted(looks: Sequence[Look], out: Path) -> Iterator[None]:
+    """Within, an interruption says which parts are there."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        parts = ", ".join(each.part for each in looks if each.skipped is None)
+        error.add_note(f"{out} keeps {parts}" if parts else "no part was made yet")
+        raise
 
 
 @contextmanager
@@ -166,21 +169,3 @@ def _is_of(net: nn.Module, error: Exception) -> bool:
     """Whether an error was raised within a call of the net."""
     frames = traceback.walk_tb(error.__traceback__)
     return any(frame.f_locals.get("self") is net for frame, _ in frames)
-
-
-def _index(subject: Subject, looks: Sequence[Look], path: Path) -> dict[str, Any]:
-    """What this call made, beside what earlier ones made of the same net."""
-    parts = {each.part: each for each in _earlier(subject, path)}
-    for each in looks:
-        before = parts[each.part].files if each.part in parts else ()
-        parts[each.part] = replace(each, files=tuple(dict.fromkeys([*before, *each.files])))
-    return {"of": subject.name, "parts": [each.to_dict() for each in parts.values()]}
-
-
-def _earlier(subject: Subject, path: Path) -> list[Look]:
-    """The parts of the index that is there, if it is of the same net; none of a damaged one."""
-    try:
-        index = json.loads(path.read_text())
-        return [Look(**each) for each in index["parts"]] if index["of"] == subject.name else []
-    except (FileNotFoundError, ValueError, TypeError, KeyError):
-        return []

@@ -9,8 +9,11 @@ import pytest
 import torch
 
 from convscope.inside.looks import PARTS
+from convscope.inside.own_module import OwnModule, subject_of_module
 from convscope.inside.parts import Part
-from convscope.inside.subject import Subject
+from convscope.inside.shelf import Shelf
+from convscope.inside.subject import Choice, Subject
+from convscope.look import look
 
 Convscope = Callable[..., Any]
 
@@ -36,6 +39,22 @@ class Tired(nn.Sequential):
 
 def tired():
     return Tired(*make_net())
+
+class Stop(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, values):
+        return values.clone()
+
+    @staticmethod
+    def backward(ctx, signal):
+        raise ValueError("no way" + chr(10) + "back")
+
+class OneWay(nn.Sequential):
+    def forward(self, clips):
+        return super().forward(Stop.apply(clips))
+
+def one_way():
+    return OneWay(*make_net())
 
 def diverged():
     net = make_net()
@@ -172,20 +191,59 @@ def test_a_unit_of_another_layer_is_refused(
     assert "--unit conv3:1 is no unit of --layer conv2" in answer.err
 
 
-def test_a_call_that_is_refused_or_interrupted_leaves_nothing(
+def test_a_call_that_is_refused_or_interrupted_keeps_the_parts_before(
     convscope: Convscope, net: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(*_: object) -> None:
+    def interrupted(_subject: Subject, _choice: Choice, shelf: Shelf) -> None:
+        shelf.text("half.txt", "of it")
         raise KeyboardInterrupt
 
     monkeypatch.setitem(PARTS, "top", Part("", interrupted))
+    module = ("look", f"{net}:make_net", "--input", "3x8x8")
     for part, code in (("cam", 2), ("top", 130)):
-        answer = convscope(
-            *("look", f"{net}:make_net", "--input", "3x8x8", "--out", tmp_path / "look"),
-            *("--what", f"filters,{part}"),
-        )
+        out = tmp_path / part
+        answer = convscope(*module, "--out", out, "--what", f"filters,{part}")
         assert answer.code == code, answer.err
-        assert list(tmp_path.iterdir()) == [net]
+        (kept,) = json.loads((out / "look.json").read_text())["parts"]
+        assert (kept["part"], bool(kept["files"])) == ("filters", True)
+        assert {path.name for path in out.iterdir()} == {"look.json", *kept["files"]}
+        alone = convscope(*module, "--out", tmp_path / "none", "--what", part)
+        assert (alone.code, (tmp_path / "none").exists()) == (code, False)
+    assert answer.err.splitlines()[-1] == f"convscope: interrupted; {out} keeps filters"
+    assert alone.err.splitlines()[-1] == "convscope: interrupted; no part was made yet"
+    assert {path.name for path in tmp_path.iterdir()} == {net.name, "cam", "top"}
+
+
+def test_how_far_the_parts_are_is_told_within_them(
+    net: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def in_halves(_subject: Subject, _choice: Choice, shelf: Shelf) -> None:
+        shelf.tell(1, 2)
+
+    monkeypatch.setitem(PARTS, "top", Part("", in_halves))
+    monkeypatch.setitem(PARTS, "cam", Part("", in_halves))
+    subject = subject_of_module(OwnModule(f"{net}:make_net", (3, 8, 8)), 1)
+    told: list[tuple[str, float, float]] = []
+    look(subject, ["top", "cam"], Choice(), tmp_path / "look", lambda *each: told.append(each))
+    within = [("top", 0, 2), ("top", 0.5, 2), ("cam", 1, 2), ("cam", 1.5, 2)]
+    assert told == [*within, ("done", 2, 2)]
+
+
+@pytest.mark.parametrize("part", ["maximise", "attributions", "faithfulness", "deconv"])
+def test_a_backward_pass_that_fails_is_told_in_one_line(
+    convscope: Convscope, net: Path, tmp_path: Path, part: str
+) -> None:
+    from PIL import Image
+
+    for name in "ab":
+        Image.new("RGB", (8, 8)).save(tmp_path / f"{name}.png")
+    answer = convscope(
+        *("look", f"{net}:one_way", "--input", "3x8x8", "--clips", tmp_path, "--n", 1),
+        *("--what", part, "--out", tmp_path / "look"),
+    )
+    (line,) = [line for line in answer.err.splitlines() if line.startswith("convscope: ")]
+    assert (answer.code, "Traceback" in answer.err) == (2, False)
+    assert line == "convscope: OneWay: its backward pass failed with ValueError: no way back"
 
 
 def test_a_second_look_adds_to_the_first(convscope: Convscope, net: Path, tmp_path: Path) -> None:
@@ -228,7 +286,8 @@ def test_a_module_that_fails_is_told_in_one_line(
     )
     (line,) = [line for line in answer.err.splitlines() if line.startswith("convscope: ")]
     assert (answer.code, words in line) == (2, True), answer.err
-    assert not (tmp_path / "look").exists()
+    has_begun = function == "tired"
+    assert (tmp_path / "look").exists() == has_begun
 
 
 def test_a_module_that_fails_while_a_part_calls_it_is_told_in_one_line(
@@ -262,3 +321,44 @@ def test_a_run_that_is_not_done_is_refused(convscope: Convscope, tmp_path: Path)
     answer = convscope("look", tmp_path)
     assert answer.code == 2
     assert "is not done" in answer.err
+
+
+def test_dead_units_of_several_runs_are_one_table(
+    convscope: Convscope, trained: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "unfinished").mkdir()
+    (tmp_path / "unfinished" / "config.yaml").write_text("{}")
+    answer = convscope(
+        *("look", trained.parent, trained, tmp_path, "--what", "dead", "--n-clips", 8),
+        *("--out", tmp_path / "look", "--json"),
+    )
+    assert answer.code == 0, answer.err
+    assert "convscope: 1 of 2 runs left out, as not done: unfinished\n" in answer.err
+    names = {f"dead_runs.{suffix}" for suffix in ("csv", "json", "png", "svg")}
+    assert set(answer.json["parts"][0]["files"]) == names
+    rows = json.loads((tmp_path / "look" / "dead_runs.json").read_text())
+    assert [(row["run"], row["layer"]) for row in rows] == [
+        (trained.name, layer) for layer in ("conv1", "conv2", "conv3")
+    ]
+    index = json.loads((tmp_path / "look" / "look.json").read_text())
+    assert (index["of"], index["parts"][0]["part"]) == (trained.name, "dead")
+
+
+def test_one_net_is_looked_at_at_a_time(
+    convscope: Convscope, trained: Path, net: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "sweep" / "unfinished").mkdir(parents=True)
+    (tmp_path / "sweep" / "unfinished" / "config.yaml").write_text("{}")
+    one_at_a_time = "one net is looked at at a time, only --what dead takes several runs"
+    for arguments, words in (
+        ((trained.parent,), one_at_a_time),
+        ((trained, trained, "--what", "dead,top"), one_at_a_time),
+        ((f"{net}:make_net", f"{net}:dense"), one_at_a_time),
+        ((trained, f"{net}:dense", "--what", "dead"), ":dense is no folder"),
+        ((trained.parent, "--what", "dead", "--layer", "conv1"), "--layer has no effect beside"),
+        ((tmp_path / "sweep", "--what", "dead"), "none of 1 runs is done"),
+        ((tmp_path, "--what", "dead"), f"{tmp_path} is no run"),
+    ):
+        answer = convscope("look", *arguments, "--out", tmp_path / "look")
+        assert (answer.code, words in answer.err.splitlines()[-1]) == (2, True), answer.err
+    assert not (tmp_path / "look").exists()

@@ -210,7 +210,7 @@ def test_an_answer_without_a_gradient_is_refused() -> None:
         def forward(self, x: Tensor) -> Tensor:
             return super().forward(x).detach()
 
-    with pytest.raises(UserError, match="logits: no gradient comes back from it to the clip"):
+    with pytest.raises(UserError, match="no gradient comes back to the clip"):
         saliency(Detached(), clips_for(1), Target())
 
 

@@ -14,7 +14,7 @@ from convscope.inside.cam import CAMS, cam, grad_cam, grad_cam_pp, layer_cam, sc
 from convscope.inside.class_head import average_head
 from convscope.inside.heard import heard, heard_in_frequency
 from convscope.inside.layers import Field
-from convscope.inside.placed import placed, placement
+from convscope.inside.placed import placed
 from convscope.inside.target import Target
 from convscope.models.modules import GlobalAverage
 from tests.inside.test_attributions import Breaks, assert_as_found, state_of
@@ -250,7 +250,7 @@ def test_grad_cam_may_take_any_layer_also_one_that_is_overwritten(n_axes: int) -
 
 def test_a_position_stands_in_the_middle_of_what_its_unit_sees() -> None:
     field = Field(size=7, stride=4, start=-2)  # centres 1, 5, 9
-    weights = placement(field, 3, 12)
+    weights = placed(torch.eye(3), (field,), (12,)).T.numpy()
     np.testing.assert_allclose(weights[[1, 5, 9]], np.eye(3))
     np.testing.assert_allclose(weights[3], [0.5, 0.5, 0])
     np.testing.assert_allclose(weights[[0, 11]], [[1, 0, 0], [0, 0, 1]])

@@ -185,9 +185,14 @@ def test_nets_trained_anew_find_swapped_labels_and_say_what_they_left_out(
     tones: Tones, cell: Cell, tmp_path: Path
 ) -> None:
     data = swapped_tones(tones)
-    said = refit_probabilities(cell.model, data, cell.train, 2, tmp_path)
+    told: list[float] = []
+    folds = tmp_path / "folds"
+    said = refit_probabilities(
+        cell.model, data, cell.train, 2, folds, lambda done, total: told.append(done / total)
+    )
+    assert (told, told[-1]) == (sorted(told), 1)
     assert {5, 60} <= set(np.argsort(label_scores(data.labels, said))[:4])
-    runs = [Run(path) for path in tmp_path.iterdir()]
+    runs = [Run(path) for path in folds.iterdir()]
     excluded = [set(run.config["data"]["exclude"]) for run in runs]
     assert excluded[0] | excluded[1] == set(data.ids.tolist())
     assert not excluded[0] & excluded[1]

@@ -9,10 +9,11 @@ import torch
 from torch import nn
 
 from convscope.inside.layers import Field, Layer
-from convscope.inside.look_maximise import look_maximise
+from convscope.inside.look_maximise import RATES, UNIT_STEPS, look_maximise
 from convscope.inside.loudness import levelled
 from convscope.inside.parts import NotApplicable
 from convscope.inside.shelf import Shelf
+from convscope.inside.spoken import ASCENT
 from convscope.inside.subject import Choice, Domain, Examples, Subject
 from convscope.inside.windows import window_of
 
@@ -101,3 +102,13 @@ def test_a_prior_without_clips_is_not_applicable(tmp_path: Path) -> None:
 
     with pytest.raises(NotApplicable, match="needs 64 clips to learn from: give --clips DIR"):
         look_prior(subject((1, 1200)), Choice(), Shelf(tmp_path))
+
+
+def test_how_far_the_ascents_are_is_told_step_by_step(tmp_path: Path) -> None:
+    told: list[float] = []
+    shelf = Shelf(tmp_path, tell=lambda done, total: told.append(done / total))
+    look_maximise(subject((1, 300)), Choice(n=1), shelf)
+    n_units, n_classes = UNIT_STEPS, ASCENT.steps * (1 + len(RATES))
+    assert (len(told), told[-1]) == (n_units + n_classes, 1)
+    assert told == sorted(told)
+    assert told[n_units - 1] == 0.5

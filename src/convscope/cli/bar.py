@@ -15,8 +15,8 @@ class Bar(Progress):
 
     def tell(self, **changes: Any) -> None:
         """Update the task: completed, total, description."""
-        self.start()
         self.update(self._only, **changes)
+        self.start()
 
     def __enter__(self) -> "Bar":
         return self

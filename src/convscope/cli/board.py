@@ -79,12 +79,12 @@ def board(
     _refuse_together({"--by-seed": seeds, "--pivot": pivot, "--against": against})
     boards = {"--board": kind, "--sort": sort, "--pareto": pareto, "--front": front}
     if pivot or against:
-        _refuse_idle(boards, "--pivot" if pivot else "--against")
+        refuse_idle(boards, "--pivot" if pivot else "--against")
     if kind == "accuracy":
-        _refuse_idle({"--front": front, "--pareto": pareto}, "--board accuracy")
+        refuse_idle({"--front": front, "--pareto": pareto}, "--board accuracy")
     if mlflow:
         views = {"--by-seed": seeds, "--pivot": pivot, "--against": against}
-        _refuse_idle({**boards, **views, "--format": form != "table"}, "--mlflow")
+        refuse_idle({**boards, **views, "--format": form != "table"}, "--mlflow")
         _export(_rows(runs, where or [], False), mlflow, experiment or "convscope", json)
         return
     if experiment:
@@ -161,7 +161,8 @@ def _refuse_together(views: dict[str, Any]) -> None:
         raise UserError(f"{' and '.join(given)} are different tables: give one of them")
 
 
-def _refuse_idle(options: dict[str, Any], beside: str) -> None:
+def refuse_idle(options: dict[str, Any], beside: str) -> None:
+    """A UserError where one of some options is given that do nothing beside another."""
     idle = [name for name, value in options.items() if value]
     if idle:
         raise UserError(f"{idle[0]} has no effect beside {beside}: leave it out")

@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from convscope.cli.board import refuse_idle
 from convscope.cli.commands import computing
-from convscope.cli.show import Json, log_to_stderr, print_json, progress_bar
+from convscope.cli.look_runs import are_several, look_over
+from convscope.cli.show import Json, log_to_stderr, naming_bar, print_json, progress_bar
 
 if TYPE_CHECKING:
+    from convscope.inside.index import Look
     from convscope.inside.subject import Subject
-    from convscope.look import Look
 
 
 def add_to(app: typer.Typer) -> None:
@@ -19,8 +21,13 @@ def add_to(app: typer.Typer) -> None:
 
 
 def look(
-    net: Annotated[
-        str, typer.Argument(help="A run's folder, or FILE.py:make_net.", metavar="RUN|MODULE")
+    nets: Annotated[
+        list[str],
+        typer.Argument(
+            help="A run's folder, or FILE.py:make_net; for --what dead also several runs, or "
+            "folders of them.",
+            metavar="RUN|MODULE",
+        ),
     ],
     what: Annotated[
         list[str] | None,
@@ -42,7 +49,8 @@ def look(
         Path | None, typer.Option("--with", help="Another run, to compare with.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Where to; else look/ in the run's folder.")
+        Path | None,
+        typer.Option("--out", help="Where to; else look/ in the run's folder, or here."),
     ] = None,
     weights: Annotated[
         Path | None, typer.Option("--weights", help="Of a module: safetensors.")
@@ -70,23 +78,33 @@ def look(
     log_to_stderr()
     parts = [name for each in what or [] for name in each.split(",") if name]
     chosen_parts(parts)  # a part that there is not is told before clips are decoded
-    with computing():
-        if Path(net).is_dir() or ":" not in net:
-            subject = _of_run(Path(net), clips, n_clips)
-            out = out or Path(net) / "look"
-        else:
-            own = OwnModule(net, _shape(input), weights, rate_hz, preprocess, classes, clips)
-            subject = subject_of_module(own, n_clips)
-            out = out or Path("look")
+    if are_several(nets):
+        of_one = {"--layer": layer, "--unit": unit, "--with": other, "--input": input}
+        of_module = {"--weights": weights, "--preprocess": preprocess, "--classes": classes}
+        refuse_idle({**of_one, **of_module, "--rate-hz": rate_hz}, "several runs")
+        out = out or Path("look")
+        with computing():
+            looks = [look_over(nets, parts, clips, n_clips, out)]
+    else:
         choice = Choice(layer, _unit(unit, layer), n, seed, other)
-        with progress_bar("looking") as bar:
-            looks = look_inside(
-                subject, parts, choice, out, lambda _, done, total: bar(done, total)
-            )
+        with computing():
+            net, is_run = nets[0], _is_run(nets[0])
+            if is_run:
+                subject = _of_run(Path(net), clips, n_clips)
+            else:
+                own = OwnModule(net, _shape(input), weights, rate_hz, preprocess, classes, clips)
+                subject = subject_of_module(own, n_clips)
+            out = out or (Path(net) / "look" if is_run else Path("look"))
+            with naming_bar() as tell:
+                looks = look_inside(subject, parts, choice, out, tell)
     if json:
         print_json({"out": str(out), "parts": [each.to_dict() for each in looks]})
     else:
         _print(looks, out)
+
+
+def _is_run(net: str) -> bool:
+    return Path(net).is_dir() or ":" not in net
 
 
 def _of_run(folder: Path, clips: Path | None, n_clips: int) -> "Subject":

@@ -47,12 +47,19 @@ def log_to_stderr() -> None:
 
 
 @contextmanager
-def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+def progress_bar(what: str) -> Iterator[Callable[[float, float], None]]:
     """A bar on standard error; it yields the function to tell (done, total), which shows it."""
+    with naming_bar() as tell:
+        yield lambda done, total: tell(what, done, total)
+
+
+@contextmanager
+def naming_bar() -> Iterator[Callable[[str, float, float], None]]:
+    """A progress bar that is also told what is being done: (what, done, total)."""
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
     from convscope.cli.bar import Bar
 
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
-    with Bar(what, *columns, TimeRemainingColumn()) as bar:
-        yield lambda done, total: bar.tell(completed=done, total=total)
+    with Bar("", *columns, TimeRemainingColumn()) as bar:
+        yield lambda what, done, total: bar.tell(description=what, completed=done, total=total)

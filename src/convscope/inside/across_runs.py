@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 
 from convscope.inside.dead import DeadUnits, Limits, dead_units
 from convscope.inside.figures_runs import dead_runs_figure
+from convscope.inside.progress import Tell, silent
 from convscope.inside.shelf import Shelf
 from convscope.inside.stages import inputs_of, stages_of, with_some_clips
 from convscope.inside.subject import Subject
@@ -47,7 +48,7 @@ def dead_over_runs(
     runs: Sequence[Run],
     subject_of: Callable[[Run], Subject],
     limits: Limits | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Tell = silent,
 ) -> list[RunLayer]:
     """A row for each layer of each run; the logits are left out.
 
@@ -63,11 +64,9 @@ def dead_over_runs(
     """
     rows: list[RunLayer] = []
     for done, run in enumerate(runs):
-        if progress:
-            progress(done, len(runs))
+        progress(done, len(runs))
         rows += _run_rows(run, subject_of(run), limits)
-    if progress:
-        progress(len(runs), len(runs))
+    progress(len(runs), len(runs))
     return rows
 
 

@@ -11,12 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from convscope.errors import UserError
+from convscope.inside.backward import sent_back
 from convscope.inside.class_head import average_head, maps_named
 from convscope.inside.kept import untouched
 from convscope.inside.layers import Layer, forward
 from convscope.inside.placed import placed
 from convscope.inside.target import Target, as_clips, layer_of, scores_of
-from convscope.inside.trace import Call, watched
+from convscope.inside.trace import Call, tensors_in, watched
 
 BATCH = 64
 LEAST = 1e-12
@@ -195,10 +196,11 @@ def _maps_and_slopes(
     def heed(name: str, func: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         output = func(*args, **kwargs)
         if (name, counts[name]) == layer.call:
-            kept["maps"] = output.detach().clone().requires_grad_()
-            output.copy_(kept["maps"])  # the net goes on from them, also where it works in place
+            given = tensors_in(output)[0]
+            kept["maps"] = given.detach().clone().requires_grad_()
+            given.copy_(kept["maps"])  # the net goes on from them, also where it works in place
         if (name, counts[name]) == answer.call:
-            kept["answers"] = output.clone()
+            kept["answers"] = tensors_in(output)[0].clone()
         counts[name] += 1
         return output
 
@@ -208,7 +210,7 @@ def _maps_and_slopes(
         if "maps" not in kept or not kept["answers"].requires_grad:
             raise UserError(f"{target.layer} does not depend on {layer.name}: take a layer before")
         scores = target.numbers(kept["answers"], answer).mean(1)
-        (slopes,) = torch.autograd.grad(scores.sum(), kept["maps"])
+        slopes = sent_back(model, scores.sum(), kept["maps"])
     return kept["maps"].detach(), slopes
 
 

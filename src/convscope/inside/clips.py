@@ -12,7 +12,7 @@ from convscope.data.files import Unreadable
 from convscope.data.images import SUFFIXES, image_decoder
 from convscope.data.sound_files import SOUND_SUFFIXES, decode_sound
 from convscope.errors import UserError
-from convscope.inside.subject import Examples
+from convscope.inside.subject import Examples, Show
 from convscope.types import Shape
 
 Preprocess: TypeAlias = Callable[[Path], Any]
@@ -36,7 +36,7 @@ def examples_from(
         shape: of one clip: (1, n_times) of sound, (3, size, size) of images.
         rate_hz: of sounds; None of images.
         classes: of the net; a folder of that name holds clips of that class.
-        most: clips at most, evenly from all there are.
+        most: clips at most, evenly from all classes, and evenly from all there are of each.
         preprocess: makes the net's input of a file; None: as our own data are read.
 
     Raises:
@@ -44,7 +44,8 @@ def examples_from(
     """
     suffixes = SUFFIXES if rate_hz is None else SOUND_SUFFIXES
     files = _files(folder, suffixes)
-    chosen = files[:: max(1, -(-len(files) // most))]
+    labels = np.array([_label(file, classes) for file in files], np.int64)
+    chosen = [files[i] for i in evenly(np.arange(len(files)), labels, most)]
     decode = _checked(preprocess, shape) if preprocess else _decoder(shape, rate_hz)
     clips, kept, reason = [], [], ""
     for file in chosen:
@@ -60,6 +61,19 @@ def examples_from(
         labels=np.array([_label(file, classes) for file in kept], np.int64),
         ids=np.array([file.relative_to(folder).as_posix() for file in kept]),
     )
+
+
+def evenly(indices: NDArray[np.int64], labels: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """At most so many of some indices: the classes take turns, each is spread over all its own."""
+    classes = [indices[labels[indices] == label] for label in np.unique(labels[indices])]
+    whose = np.repeat(np.arange(len(classes)), [len(own) for own in classes])
+    turns = np.concatenate([np.arange(len(own)) for own in classes])
+    served = whose[np.argsort(turns, kind="stable")[:most]]
+    kept = [
+        own[np.linspace(0, len(own) - 1, n).astype(np.int64)]
+        for own, n in zip(classes, np.bincount(served, minlength=len(classes)), strict=True)
+    ]
+    return np.sort(np.concatenate(kept))
 
 
 def _files(folder: Path, suffixes: Sequence[str] | frozenset[str]) -> list[Path]:
@@ -119,6 +133,26 @@ def _checked(preprocess: Preprocess, shape: Shape) -> Decode:
         return clip
 
     return decode
+
+
+def checked_show(show: Callable[[NDArray[np.float32]], Any]) -> Show:
+    """A user's function from a net's input to an image, whose size must stay as it is."""
+
+    def image(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        try:
+            made = np.asarray(show(values), dtype=np.float32)
+        except Exception as error:
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            raise UserError(f"--preprocess: show failed with {reason}") from None
+        expected = tuple(values.shape[1:])
+        if made.shape not in ((3, *expected), (1, *expected)):
+            raise UserError(
+                f"--preprocess: expected of show an image of shape {(3, *expected)} for an input "
+                f"of {values.shape}, got {made.shape}"
+            )
+        return made
+
+    return image
 
 
 def clips_for(

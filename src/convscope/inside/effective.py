@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from convscope.errors import UserError
+from convscope.inside.backward import sent_back
 from convscope.inside.kept import untouched
 from convscope.inside.layers import Field, Layer, called
 from convscope.inside.record import answers, record
@@ -114,7 +115,7 @@ def _gradients(
         called(model, inputs)
         places = torch.from_numpy(np.column_stack([np.arange(len(units)), units, steps]))
         answered = recorded[layer.name][tuple(places.T)].sum()
-    (gradient,) = torch.autograd.grad(answered, inputs)
+    gradient = sent_back(model, answered, inputs)
     assert layer.fields is not None
     windows = [
         _window(each, layer.fields, step)

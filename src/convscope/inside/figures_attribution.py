@@ -10,7 +10,15 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
-from convscope.figures import BLUE, GREY, ORANGE, empty_figure, power_decibels, style
+from convscope.figures import (
+    BLUE,
+    GREY,
+    ORANGE,
+    empty_figure,
+    envelope,
+    power_decibels,
+    style,
+)
 from convscope.inside import shelf
 from convscope.types import Waveform
 
@@ -62,8 +70,9 @@ def grid_figure(
         top = -i * pitch
         axes.text(-GAP, top - aspect / 2, name, fontsize=7.5, ha="right", va="center")
         wide = n_columns if len(panels) == 1 and len(axes_of_input) == 1 else 1
+        size = min(_title_points(panel.title, 7 * wide / n_columns) for panel in panels)
         for k, panel in enumerate(panels):
-            _draw(axes, panel, (k, k + wide - GAP, top - aspect, top))
+            _draw(axes, panel, (k, k + wide - GAP, top - aspect, top), size)
     axes.set(xlim=(0, n_columns), ylim=(-len(rows) * pitch + pitch - aspect, 0.2 * n_columns / 8))
     axes.set_aspect("equal" if len(axes_of_input) == 2 else "auto")
     figure.suptitle(title, fontsize=10)
@@ -76,13 +85,22 @@ Box: TypeAlias = tuple[float, float, float, float]
 
 
 def _aspect(axes_of_input: Sequence[shelf.Axis]) -> float:
+    """The height of a panel; its width is 1 less the gap."""
     rows, columns = axes_of_input
-    return len(rows.values) / len(columns.values) if rows.name == "row" else 0.8
+    if rows.name != "row":
+        return 0.8
+    return (1 - GAP) * len(rows.values) / len(columns.values)
 
 
-def _draw(axes: Axes, panel: Panel, box: Box) -> None:
+def _title_points(title: str, width_inches: float) -> float:
+    """As large as a panel's width allows: a letter is some 0.6 of its height wide."""
+    longest = max(map(len, title.splitlines()), default=1)
+    return min(6.5, 72 * (1 - GAP) * width_inches / (0.62 * longest))
+
+
+def _draw(axes: Axes, panel: Panel, box: Box, size: float) -> None:
     left, right, _, top = box
-    axes.text((left + right) / 2, top, panel.title, fontsize=6.5, ha="center", va="bottom")
+    axes.text((left + right) / 2, top, panel.title, fontsize=size, ha="center", va="bottom")
     if panel.values.ndim == 2:
         if panel.behind is not None:
             _draw_signal(axes, panel.behind, box, "#c4c4c4")
@@ -97,7 +115,7 @@ def _draw_signal(axes: Axes, values: NDArray[np.float32], box: Box, colour: str)
     middle, half = (bottom + top) / 2, (top - bottom) / 2
     x = np.linspace(left, right, values.shape[1])
     for channel in values / (np.abs(values).max(initial=0) or 1):
-        axes.plot(x, middle + half * channel, color=colour, lw=0.6)
+        axes.plot(*envelope(x, middle + half * channel), color=colour, lw=0.6)
 
 
 def _pixels(panel: Panel) -> NDArray[np.float32]:
@@ -138,12 +156,13 @@ def sound_map_figure(
     figure = empty_figure(height=5.2)
     figure.suptitle(title, fontsize=10)
     above, middle, below = figure.subplots(3, 1, sharex=True, height_ratios=(2, 1, 3))
-    above.plot(times, wave, color=GREY, lw=0.5, label="clip")
-    above.plot(times, heard, color=BLUE, lw=0.5, label="what it heard")
+    above.plot(*envelope(times, wave), color=GREY, lw=0.5, label="clip")
+    above.plot(*envelope(times, heard), color=BLUE, lw=0.5, label="what it heard")
     above.legend(loc="upper right", ncols=2, fontsize=8)
     above.set(ylabel="amplitude")
-    middle.fill_between(times, shares, color=ORANGE, alpha=0.4, lw=0)
-    middle.plot(times, shares, color=ORANGE, lw=1.2)
+    coarse = envelope(times, shares)
+    middle.fill_between(*coarse, color=ORANGE, alpha=0.4, lw=0)
+    middle.plot(*coarse, color=ORANGE, lw=1.2)
     middle.set(ylabel="map", ylim=(0, 1.05))
     _draw_faded(below, wave, shares, rate_hz)
     below.set(xlabel="time (s)", ylabel="frequency (Hz)", xlim=(0, times[-1]))
@@ -170,8 +189,6 @@ class MappedPicture:
     title: str
     values: NDArray[np.float32]
     shares: NDArray[np.float32]
-    upwards: bool = False
-    """Whether the first row is to be drawn lowest, as the lowest frequency of a spectrogram."""
 
 
 @style()
@@ -200,12 +217,11 @@ def picture_maps_figure(
 
 
 def _draw_mapped(axes: Axes, picture: MappedPicture, aspect: float) -> AxesImage:
-    flipped = slice(None, None, -1) if picture.upwards else slice(None)
-    panel = Panel(picture.values[:, flipped], is_clip=True)
+    panel = Panel(picture.values, is_clip=True)
     over = (1.0, 2.0 - GAP, 0.0, aspect)
     axes.imshow(_pixels(panel), "gray", extent=(0, 1 - GAP, 0, aspect))
     axes.imshow(_pixels(panel), "gray", extent=over)
-    image = axes.imshow(picture.shares[flipped], "inferno", vmin=0, vmax=1, alpha=0.55, extent=over)
+    image = axes.imshow(picture.shares, "inferno", vmin=0, vmax=1, alpha=0.55, extent=over)
     axes.set_title(picture.title, fontsize=7)
     axes.set(xlim=(0, 2 - GAP), ylim=(0, aspect), aspect="equal")
     return image

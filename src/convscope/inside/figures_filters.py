@@ -21,6 +21,9 @@ from convscope.inside.scales import SCALES, erb_hz, spaced_evenly
 
 MOST_TILES = 128
 
+MOST_NAMED = 80
+"""Rows of a picture of responses; of more some are named."""
+
 FLOOR_DB = -40
 
 SKY, DEAD = "#56B4E9", "#c4c4c4"
@@ -149,7 +152,8 @@ def _tiled(tiles: Tiles, n_columns: int, row_inches: float) -> tuple[Figure, Axe
     axes.spines[:].set_visible(False)
     size = 7.5 if n_columns <= 8 else 6
     for (row, column), label in zip(places, tiles.labels, strict=True):
-        axes.text(column + 0.04, row + 0.02, label, size=size, va="top", color="#444444")
+        text = label if n_columns <= 8 else label.partition(":")[2] or label
+        axes.text(column + 0.04, row + 0.02, text, size=size, va="top", color="#444444")
     return figure, axes
 
 
@@ -184,7 +188,7 @@ class ResponsePanel:
 def response_figure(title: str, panels: Sequence[ResponsePanel]) -> Figure:
     """What filters answer to each frequency, in dB below each one's peak, by centre frequency."""
     n_rows = max(len(panel.names) for panel in panels)
-    figure = empty_figure(height=min(8.5, 2.4 + 0.14 * n_rows))
+    figure = empty_figure(height=2.4 + (0.14 if n_rows <= 40 else 0.11) * min(n_rows, MOST_NAMED))
     every = figure.subplots(1, len(panels), squeeze=False)[0]
     for axes, panel in zip(every, panels, strict=True):
         image = _draw_responses(axes, panel)
@@ -216,9 +220,9 @@ def _draw_responses(axes: Axes, panel: ResponsePanel) -> AxesImage:
     axes.plot(centres, range(n_filters), "o", color=SKY, ms=3, label="centre", clip_on=False)
     if panel.map_nyquist_hz is not None:
         axes.axvline(panel.map_nyquist_hz, color=SKY, ls="--", label="Nyquist of the map")
-    step = -(-n_filters // 40)
+    step = -(-n_filters // MOST_NAMED)
     rows = np.arange(0, n_filters, step)
-    axes.set_yticks(rows, [panel.names[order[i]] for i in rows], size=7.5 if step == 1 else 6.5)
+    axes.set_yticks(rows, [panel.names[order[i]] for i in rows], size=7.5 if n_filters <= 40 else 6)
     axes.set(xlabel="frequency (Hz)", aspect="auto", xlim=(0, response.nyquist_hz))
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.set_title(panel.title, size=9)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
-from convscope.figures import GREY, empty_figure, style
+from convscope.figures import GREY, empty_figure, envelope, style
 from convscope.inside.figures_filters import DEAD, Tiles, images_figure
 from convscope.inside.maps import FeatureMaps, step_times
 from convscope.inside.stft import Stft
@@ -54,7 +54,7 @@ def sound_maps_figure(heard: Heard, maps: Mapping[str, FeatureMaps]) -> Figure:
         axes.set_ylabel(f"{name}\nunit")
         figure.colorbar(image, ax=axes, pad=0.01, aspect=12 if len(maps) > 1 else 40)
     below[-1].set_xlabel("time (ms)")
-    return _laid_out(figure)
+    return figure
 
 
 def _panel_inches(n_layers: int, maps: FeatureMaps) -> float:
@@ -64,7 +64,7 @@ def _panel_inches(n_layers: int, maps: FeatureMaps) -> float:
 
 def _draw_waveform(axes: Axes, heard: Heard) -> None:
     times = 1000 * np.arange(len(heard.waveform)) / heard.rate_hz
-    axes.plot(times, heard.waveform, color=GREY, lw=0.6)
+    axes.plot(*envelope(times, heard.waveform), color=GREY, lw=0.6)
     axes.set(ylabel="amplitude", xlim=(0, heard.duration_ms))
     axes.set_title(heard.title, loc="left", size=10)
 
@@ -134,15 +134,6 @@ def map_spectra_figure(heard: Heard, rows: Sequence[SpectraRow]) -> Figure:
     figure.suptitle(heard.title, x=0.01, ha="left", size=10)
     bar = figure.colorbar(image, ax=every, location="bottom", shrink=0.4, aspect=40, pad=0.01)
     bar.set_label("power (dB re each map's maximum); at the left: window by stride in steps")
-    return _laid_out(figure)
-
-
-def _laid_out(figure: Figure) -> Figure:
-    """The layout of many axes is worked out once, not again for each file that is written."""
-    engine = figure.get_layout_engine()
-    assert engine is not None
-    engine.execute(figure)
-    figure.set_layout_engine("none")
     return figure
 
 
@@ -183,8 +174,8 @@ def image_maps_figure(maps: FeatureMaps, title: str, about: str) -> Figure:
     count = f"{n_units} units" if n_units <= MOST_MAPS else f"{MOST_MAPS} strongest of {n_units}"
     tiles = Tiles(
         values=values,
-        labels=[f"{maps.layer.name}:{i}{' dead' if maps.dead[i] else ''}" for i in shown],
-        title=f"{title}: {count}, {n_dead} dead on this clip (grey)",
+        labels=[f"{maps.layer.name}:{i}" for i in shown],
+        title=f"{title}\n{maps.layer.name}: {count}, {n_dead} dead on this clip (grey)",
         about=about,
     )
     return images_figure(tiles, "viridis", "answer (share of each map's largest)")

@@ -8,11 +8,21 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from convscope.figures import BLUE, GREY, ORANGE, empty_figure, power_decibels, style
+from convscope.figures import (
+    BLUE,
+    GREY,
+    ORANGE,
+    empty_figure,
+    envelope,
+    power_decibels,
+    style,
+)
 
 COLUMNS = 4
 FEWEST_TIMES = 1024  # of a spectrogram; shorter sounds have a spectrum
 FFT_SIZE = 4096
+MOST_POINTS = 800  # of a waveform; of longer ones their envelope is drawn
+DEAD_SHADE = 0.77
 
 
 @style()
@@ -22,7 +32,7 @@ def sounds_figure(
     """Sounds, each over its spectrogram, or over its spectrum where it is too short for one.
 
     Args:
-        waves: (n_sounds, n_times), full scale 1.
+        waves: (n_sounds, n_times), full scale 1; NaN where there is nothing to show.
         names: n_sounds of them.
         rate_hz: samples a second.
         title: of the whole.
@@ -39,11 +49,16 @@ def sounds_figure(
 def _draw_sound(
     cell: SubFigure, wave: NDArray[np.float32], name: str, rate_hz: int, is_first: bool
 ) -> None:
+    if np.isnan(wave).any():
+        blank = cell.subplots()
+        blank.set(xticks=[], yticks=[], facecolor=str(DEAD_SHADE))
+        blank.set_title(name, fontsize=8)
+        return
     above, below = cell.subplots(2, 1, height_ratios=(1, 2))
     in_ms = len(wave) < 0.3 * rate_hz
     scale, unit = (1e3, "ms") if in_ms else (1.0, "s")
     times = np.arange(len(wave)) / rate_hz * scale
-    above.plot(times, wave, color=BLUE, lw=0.7)
+    above.plot(*envelope(times, wave, MOST_POINTS), color=BLUE, lw=0.7)
     above.set_title(name, fontsize=8)
     above.set_yticks([])
     above.margins(x=0)
@@ -81,7 +96,8 @@ def images_figure(images: NDArray[np.float32], names: Sequence[str], title: str)
     """Images, each on a scale of its own from its darkest to its brightest.
 
     Args:
-        images: (n_images, n_channels, height, width); three channels are red, green and blue.
+        images: (n_images, n_channels, height, width); three channels are red, green and blue; grey
+            where they are NaN.
         names: n_images of them.
         title: of the whole.
     """
@@ -92,9 +108,10 @@ def images_figure(images: NDArray[np.float32], names: Sequence[str], title: str)
     for axes in places:
         axes.set_axis_off()
     for axes, image, name in zip(places, images, names, strict=False):
-        low, high = image.min(), image.max()
+        low, high = np.nan_to_num([image.min(), image.max()])
         scaled = (image - low) / max(high - low, 1e-12)
         shown = scaled.transpose(1, 2, 0) if len(image) == 3 else scaled.mean(0)
+        shown = np.where(np.isnan(shown), DEAD_SHADE, shown)
         axes.imshow(shown, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
         axes.set_title(name, fontsize=9)
     return figure

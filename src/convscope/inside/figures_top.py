@@ -12,7 +12,7 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from convscope.figures import GREY, ORANGE, empty_figure, power_decibels, style
+from convscope.figures import GREY, ORANGE, empty_figure, envelope, power_decibels, style
 
 GAP = 0.06
 """Between cells, which are 1 wide."""
@@ -46,6 +46,11 @@ class Cell:
     values: NDArray[np.floating]
     box: tuple[tuple[int, int], ...]
     label: str
+
+
+def short(value: float) -> str:
+    """Three digits, or all of a larger whole number, without an exponent for it."""
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
 
 
 @style()
@@ -83,7 +88,7 @@ def contact_sheet(
 
 def _row_inches(values: NDArray[Any], rate_hz: int | None) -> float:
     if values.ndim > 1:
-        return min(2.0, CELL_INCHES * len(values) / len(values[0]))
+        return min(1.3, 1.04 * CELL_INCHES * len(values) / len(values[0]))
     return 1.1 if _has_spectrogram(values, rate_hz) else 0.6
 
 
@@ -116,19 +121,10 @@ def _draw_waves(axes: Axes, cells: Sequence[Cell], heights: tuple[float, float])
         y = (low + high) / 2 + (high - low) / 2 * cell.values / loudest
         x = i * (1 + GAP) + np.arange(n) / max(n - 1, 1)
         seen = slice(*cell.box[0])
-        lines[GREY] += [_envelope(x, y), BREAK]
-        lines[ORANGE] += [_envelope(x[seen], y[seen]), BREAK]
+        lines[GREY] += [envelope(x, y, MOST_POINTS), BREAK]
+        lines[ORANGE] += [envelope(x[seen], y[seen], MOST_POINTS), BREAK]
     for colour, parts in lines.items():
         axes.plot(*np.concatenate(parts, axis=1), color=colour, lw=0.7)
-
-
-def _envelope(x: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
-    """The line (2, n) with at most `MOST_POINTS` points: least and largest of each bin."""
-    if len(x) <= MOST_POINTS:
-        return np.stack([x, y])
-    starts = np.linspace(0, len(x), MOST_POINTS // 2, endpoint=False).astype(int)
-    ends = np.stack([np.minimum.reduceat(y, starts), np.maximum.reduceat(y, starts)], axis=1)
-    return np.stack([np.repeat(x[starts], 2), ends.ravel()])
 
 
 def _draw_spectrograms(axes: Axes, cells: Sequence[Cell], rate_hz: int) -> None:
@@ -176,7 +172,7 @@ def _draw_boxes(axes: Axes, cells: Sequence[Cell]) -> None:
 
 
 def _finish(axes: Axes, name: str, n_cells: int) -> None:
-    axes.set(xlim=(-0.02, n_cells * (1 + GAP)), ylim=(-0.02, 1.02), aspect="auto")
+    axes.set(xlim=(-0.02, max(n_cells, 8) * (1 + GAP)), ylim=(-0.02, 1.02), aspect="auto")
     axes.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8)
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from convscope.figures import BLUE, GREEN, GREY, ORANGE, empty_figure, style
@@ -146,10 +145,9 @@ def _mark_owners(axes: Axes, select: Selectivity, order: NDArray[np.int64]) -> N
 
 
 def _name_units(axes: Axes, order: NDArray[np.int64]) -> None:
-    """Each column's unit, where there is room; else the columns are counted."""
+    """Each column's unit, where there is room."""
     if len(order) <= MOST_NAMED_UNITS:
         axes.set_xticks(range(len(order)), [str(unit) for unit in order])
         axes.tick_params("x", rotation=90 * (len(order) > 16), labelsize=8 - 2 * (len(order) > 24))
     else:
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.tick_params("x", labelbottom=False)
+        axes.set_xticks([])

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from convscope.errors import UserError
+from convscope.inside.backward import sent_back
 from convscope.inside.kept import untouched
 from convscope.inside.layers import Layer
 from convscope.inside.rules import deconvnet_way, guided_way
@@ -164,23 +164,11 @@ def _gradient(
         start = torch.full_like(numbers, 1 / numbers.shape[1])
         if starts_with_activation and len(layer.shape) > 1:
             start = numbers.detach()
-        return _sent_back(numbers, leaf, start, target), numbers.detach().mean(1)
+        return sent_back(model, numbers, leaf, start), numbers.detach().mean(1)
 
 
 def _as_it_is(_model: nn.Module) -> AbstractContextManager[None]:
     return nullcontext()
-
-
-def _sent_back(numbers: Tensor, leaf: Tensor, start: Tensor, target: Target) -> Tensor:
-    signal: Any = None
-    if numbers.requires_grad:
-        (signal,) = torch.autograd.grad(numbers, leaf, start, allow_unused=True)
-    if signal is None:
-        raise UserError(
-            f"{target.layer}: no gradient comes back from it to the clip: does the net detach it, "
-            "or compute it without torch?"
-        )
-    return torch.as_tensor(signal)
 
 
 def _scores(model: nn.Module, clips: Tensor, target: Target) -> NDArray[np.float32]:

@@ -6,11 +6,12 @@ import numpy as np
 
 from convscope.errors import UserError
 from convscope.inside.attributions import ATTRIBUTIONS, importance
+from convscope.inside.backward import BackwardFailed
 from convscope.inside.figures_attribution import Panel, grid_figure
 from convscope.inside.loudness import levelled
 from convscope.inside.parts import NotApplicable
 from convscope.inside.shelf import Result, Shelf, axis
-from convscope.inside.shown import Shown, input_axes, shown
+from convscope.inside.shown import Shown, directions, input_axes, pictured, shown
 from convscope.inside.subject import Choice, Subject, chosen_unit
 from convscope.inside.target import Attribution, Target
 
@@ -30,9 +31,12 @@ def look_attributions(subject: Subject, choice: Choice, shelf: Shelf) -> None:
     target = chosen_target(subject, choice, clips)
     made: dict[str, Attribution] = {}
     refused: dict[str, str] = {}
-    for name, method in ATTRIBUTIONS.items():
+    for i, (name, method) in enumerate(ATTRIBUTIONS.items()):
+        shelf.tell(i, len(ATTRIBUTIONS))
         try:
             made[name] = method(subject.net, clips.inputs, target)
+        except BackwardFailed:
+            raise
         except UserError as error:
             refused[name] = str(error)
     if not made:
@@ -63,17 +67,19 @@ def _put(
     shelf.table(
         "attributions", [_row(clips, n, a, i) for n, a in made.items() for i in range(len(clips))]
     )
-    inputs = clips.inputs.float().cpu().numpy()
-    upright = slice(None, None, -1 if subject.domain == "spectrogram" else 1)
+    inputs = pictured(subject, clips.inputs.float().cpu().numpy())
     titles = [title.replace(", ", "\n") for title in clips.titles]
-    rows = [("clip", [Panel(x[:, upright], t, True) for x, t in zip(inputs, titles, strict=True)])]
+    rows = [("clip", [Panel(x, t, True) for x, t in zip(inputs, titles, strict=True)])]
     for name, each in made.items():
         marks = importance(name, each)[:, None]
-        rows.append((name.replace("_", " "), [Panel(mark[:, upright]) for mark in marks]))
+        if subject.domain == "spectrogram":
+            marks = pictured(subject, marks)
+        rows.append((name.replace("_", " "), [Panel(mark) for mark in marks]))
     what = choice_name(subject, target)
     note = (
         "red, or above 0: speaks for it; blue, or below: against it; each by its own largest size"
     )
+    note += f"\n{directions(subject)}" if subject.domain == "spectrogram" else ""
     note += f"\nnot defined for this net: {', '.join(refused)}" if refused else ""
     figure = grid_figure(f"{subject.name}: what matters to {what}", rows, axes[1:], note)
     shelf.figure("attributions", figure)

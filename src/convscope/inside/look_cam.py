@@ -13,7 +13,14 @@ from convscope.inside.heard import heard, heard_in_frequency
 from convscope.inside.loudness import levelled
 from convscope.inside.parts import NotApplicable
 from convscope.inside.shelf import Result, Shelf, axis
-from convscope.inside.shown import Shown, input_axes, shown, waveform_of
+from convscope.inside.shown import (
+    Shown,
+    directions,
+    input_axes,
+    pictured,
+    shown,
+    waveform_of,
+)
 from convscope.inside.stages import stages_of
 from convscope.inside.subject import Choice, Subject, chosen_unit
 from convscope.inside.target import Target
@@ -97,9 +104,12 @@ def _put_pictures(
     classes: list[int],
     shelf: Shelf,
 ) -> None:
-    values, upwards = clips.inputs.float().cpu().numpy(), subject.domain == "spectrogram"
+    values, shares = pictured(subject, clips.inputs.float().cpu().numpy()), found.shares
+    if subject.domain == "spectrogram":
+        shares = pictured(subject, shares)
+        about += f"\n{directions(subject)}"
     pictures = [
-        MappedPicture(_title(subject, clips, i, k, found), values[i], found.shares[i], upwards)
+        MappedPicture(_title(subject, clips, i, k, found), values[i], shares[i])
         for i, k in enumerate(classes)
     ]
     shelf.figure(name, picture_maps_figure(about, pictures, input_axes(subject)[1:]))

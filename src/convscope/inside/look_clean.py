@@ -96,7 +96,8 @@ def look_clean_refit(subject: Subject, choice: Choice, shelf: Shelf) -> None:
     cell = make_cell(subject.run.config)
     data = load_dataset(cell.data)
     clips = all_clips(subject, choice.seed)
-    said = refit_probabilities(cell.model, data, cell.train, FOLDS, shelf.folder / "clean_folds")
+    folds = shelf.folder / "clean_folds"
+    said = refit_probabilities(cell.model, data, cell.train, FOLDS, folds, shelf.tell)
     how = f"nets trained anew, each without one of {FOLDS} folds"
     _shelve(_judged(subject, clips, [(np.arange(len(clips)), said)], how), choice, shelf)
 

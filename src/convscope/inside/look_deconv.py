@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.errors import UserError
+from convscope.inside.backward import BackwardFailed
 from convscope.inside.figures_attribution import Panel, Row, grid_figure
 from convscope.inside.gradients import deconvnet
 from convscope.inside.layers import Layer
@@ -13,7 +14,7 @@ from convscope.inside.loudness import levelled
 from convscope.inside.parts import NotApplicable
 from convscope.inside.record import answers
 from convscope.inside.shelf import Result, Shelf, axis
-from convscope.inside.shown import Shown, input_axes, shown
+from convscope.inside.shown import Shown, directions, input_axes, pictured, shown
 from convscope.inside.stages import chosen_stages, unit_name
 from convscope.inside.subject import Choice, Subject, chosen_unit
 from convscope.inside.target import Target
@@ -36,10 +37,13 @@ def look_deconv(subject: Subject, choice: Choice, shelf: Shelf) -> None:
     answered = answers(subject.net, clips.inputs, stages)
     closed: dict[str, str] = {}
     for i in range(len(clips)):
+        shelf.tell(i, len(clips))
         made = {}
         for name in [each for each in stages if each not in closed]:
             try:
                 made[name] = _made(subject, choice, clips, i, stages[name], answered[name][i])
+            except BackwardFailed:
+                raise
             except UserError as error:
                 closed[name] = str(error)
         if not made:
@@ -86,6 +90,7 @@ def _put(
         rows.append(_row(subject, stage, names, values, clip))
     title = f"{subject.name}: deconvnet of each layer's strongest units\n{clips.titles[i]}"
     note = NOTES[subject.domain]
+    note += f"; {directions(subject)}" if subject.domain == "spectrogram" else ""
     note += f"\n{_left_out(closed)}" if closed else ""
     shelf.figure(f"deconv_{name}", grid_figure(title, rows, axes[1:], note))
     if subject.domain == "waveform" and subject.rate_hz:
@@ -95,7 +100,7 @@ def _put(
 
 NOTES = {
     "waveform": "blue: sent back from one unit, grey: the clip there; each scaled by itself",
-    "spectrogram": "frequency upwards, time to the right; red adds, blue takes away",
+    "spectrogram": "red adds, blue takes away; each scaled by itself",
     "image": "red adds, blue takes away (of colour images: grey is 0); each scaled by itself",
 }
 
@@ -131,10 +136,10 @@ def _row(
             for part, label, place in zip(parts, labels, places, strict=True)
         ]
         return f"{stage}\n{_seconds(subject, length)}", panels
-    upright = slice(None, None, -1 if subject.domain == "spectrogram" else 1)
-    panels = [Panel(v[:, upright], label) for v, label in zip(parts, labels, strict=True)]
+    seen = [pictured(subject, part, is_difference=True) for part in parts]
+    panels = [Panel(part, label) for part, label in zip(seen, labels, strict=True)]
     name = stage if length == clip.shape[-1] else f"{stage}\n{length} px"
-    return name, [Panel(clip[:, upright], "clip", is_clip=True), *panels]
+    return name, [Panel(pictured(subject, clip), "clip", is_clip=True), *panels]
 
 
 def _stretches(

@@ -9,6 +9,7 @@ from torch import nn
 
 from convscope.errors import UserError
 from convscope.inside.attributions import ATTRIBUTIONS, importance
+from convscope.inside.backward import BackwardFailed
 from convscope.inside.cam import CAMS
 from convscope.inside.faithfulness import Faithfulness, faithfulness
 from convscope.inside.figures_attribution import faithfulness_figure
@@ -39,9 +40,13 @@ def look_faithfulness(subject: Subject, choice: Choice, shelf: Shelf) -> None:
     if target.layer != "logits":
         raise NotApplicable("its curves are a class's probability: choose logits:CLASS, or no unit")
     curves, correlations = {}, {}
-    for name, marks in _methods(clips, target, choice.seed).items():
+    methods = _methods(clips, target, choice.seed)
+    for i, (name, marks) in enumerate(methods.items()):
+        shelf.tell(i, len(methods))
         try:
             marked = marks(subject.net)
+        except BackwardFailed:
+            raise
         except UserError:
             continue  # not defined for this net, as the part `attributions` says
         curves[name] = faithfulness(subject.net, clips.inputs, target, marked)

@@ -14,6 +14,7 @@ from convscope.inside.figures_filters import (
 from convscope.inside.filters import Filters, convolution_named, filters_of
 from convscope.inside.response import frequency_response
 from convscope.inside.shelf import Axis, Result, Shelf, axis
+from convscope.inside.shown import pictured
 from convscope.inside.subject import Choice, Subject, filter_layer, filter_unit, silence
 
 WEIGHTS = NDArray[np.float32]
@@ -118,11 +119,16 @@ def _strongest(subject: Subject, filters: Filters) -> Tiles:
         names = [f"{name} < {energy[i].argmax()}" for name, i in zip(names, order, strict=True)]
     is_colour = subject.domain == "image" and n_channels == 3 and filters.layer == "conv1"
     if is_colour:
-        drawn, names = _colours(weights[order]), [f"{filters.layer}:{i}" for i in order]
+        drawn, names = (
+            _colours(pictured(subject, weights[order], is_difference=True)),
+            [f"{filters.layer}:{i}" for i in order],
+        )
         title = f"{filters.layer}: {_count(len(order), len(weights), 'filters')}, grey is 0"
     if tap_rate(subject, filters) is not None:
         title += "; by centre frequency"
     about = _about(subject, filters)
+    if subject.domain == "spectrogram":
+        drawn = pictured(subject, drawn)
     return Tiles(
         drawn, names, title, about.replace("red is positive, ", "") if is_colour else about
     )
@@ -139,8 +145,9 @@ def _channels(subject: Subject, filters: Filters, index: int) -> Tiles:
     """One filter, an input channel a tile."""
     chosen = evenly(np.arange(filters.weights.shape[1]), MOST_TILES)
     count = _count(len(chosen), filters.weights.shape[1], "input channels")
+    drawn = filters.weights[index, chosen]
     return Tiles(
-        values=filters.weights[index, chosen],
+        values=pictured(subject, drawn) if subject.domain == "spectrogram" else drawn,
         labels=[f"from {c}" for c in chosen],
         title=f"{filters.layer}:{index}: {count}",
         about=_about(subject, filters),
@@ -166,7 +173,8 @@ def _about(subject: Subject, filters: Filters) -> str:
     ]
     if len(extents) == 1:
         return f"across: {extents[0]}; up: weight, each to its own largest"
-    return f"down: {extents[0]}; across: {extents[1]}; red is positive, each to its own largest"
+    along = "up" if subject.domain == "spectrogram" else "down"
+    return f"{along}: {extents[0]}; across: {extents[1]}; red is positive, each to its own largest"
 
 
 def _extent(n_taps: int, size: float, unit: str) -> str:

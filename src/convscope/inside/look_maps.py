@@ -1,8 +1,10 @@
 """The part `maps` of a look: what each layer answers to some clips, and the spectra of that."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from convscope.inside.figures_maps import (
     Heard,
@@ -16,6 +18,7 @@ from convscope.inside.look_filters import evenly
 from convscope.inside.maps import FeatureMaps, feature_maps, of_different_classes, step_times
 from convscope.inside.parts import NotApplicable
 from convscope.inside.shelf import Axis, Result, Shelf, axis
+from convscope.inside.shown import directions, pictured
 from convscope.inside.stft import SHORTEST_WINDOW, stft
 from convscope.inside.subject import Choice, Examples, Subject, filter_layer, filter_unit
 
@@ -134,7 +137,8 @@ def _look_image(
     name = clip_name(subject, clip)
     for layer, each in maps.items():
         shelf.array(f"maps_{layer}_{name}", _result(each, _positions(subject, each.layer)))
-        figure = image_maps_figure(each, _title(subject, clip), _about(subject))
+        upright = replace(each, values=_upright(subject, each.values))
+        figure = image_maps_figure(upright, _title(subject, clip), directions(subject))
         shelf.figure(f"maps_{layer}_{name}", figure)
 
 
@@ -152,9 +156,5 @@ def _positions(subject: Subject, layer: Layer) -> tuple[Axis, Axis]:
     return axis("frequency", frequencies, "Hz"), axis("time", times, "s")
 
 
-def _about(subject: Subject) -> str:
-    if subject.spectrogram is None or subject.rate_hz is None:
-        return "as the image lies"
-    _, n_times = subject.clip_shape
-    seconds = n_times / subject.rate_hz
-    return f"down: 0 to {subject.rate_hz / 2:g} Hz; across: 0 to {1000 * seconds:g} ms"
+def _upright(subject: Subject, maps: NDArray[np.float32]) -> NDArray[np.float32]:
+    return pictured(subject, maps) if subject.domain == "spectrogram" else maps

@@ -9,12 +9,18 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from convscope.inside.figures_maximise import images_figure, sounds_figure, traces_figure
+from convscope.inside.figures_top import short
 from convscope.inside.layers import Layer, layer_named, layers_of
 from convscope.inside.loudness import levelled
 from convscope.inside.maximise import Ascent, Maximised, maximise
 from convscope.inside.objectives import logit, unit
 from convscope.inside.parametrise import Samples, Spectrum, box
+from convscope.inside.parts import NotApplicable
+from convscope.inside.progress import Tell, silent, step_of
 from convscope.inside.shelf import Axis, Result, Shelf, axis
+from convscope.inside.shown import pictured
+from convscope.inside.spoken import ASCENT as SPOKEN
+from convscope.inside.spoken import spoken
 from convscope.inside.subject import Choice, Subject, chosen_unit
 from convscope.inside.windows import Scale, window_of
 from convscope.types import Shape
@@ -23,7 +29,6 @@ MOST_LAYERS = 8
 MOST_CLASSES = 16
 UNIT_STEPS, CLASS_STEPS = 48, 64
 RATES = (0.1, 0.3, 1.0, 3.0)  # times the rate of a class, and one way on
-FLAT_BELOW_HZ = 300  # the scaled spectrum of a sound
 LONGEST_WAVE = 32  # pixels, above which the scaled spectrum of an image is flat
 SHORTEST_SOUND = 0.25  # seconds; what is shorter is heard with silence behind it
 
@@ -31,20 +36,28 @@ SHORTEST_SOUND = 0.25  # seconds; what is shorter is heard with silence behind i
 def look_maximise(subject: Subject, choice: Choice, shelf: Shelf) -> None:
     """Some units of the convolutions, the classes, and one class at several rates.
 
-    A unit has the window that it sees, its input held to an L2 norm; a class has a whole clip, its
-    spectrum moved. A layer that is asked for is looked at alone.
+    A unit has the window that it sees, its input held to an L2 norm; a class has a whole clip: of
+    an image its spectrum is moved, of a sound the envelope of a voice. A layer that is asked for is
+    looked at alone.
+
+    Raises:
+        NotApplicable: for a net of spectrograms that come from elsewhere.
     """
+    if subject.domain == "spectrogram" and subject.spectrogram is None:
+        raise NotApplicable("what makes the spectrograms is not known, and no sound can be made")
     layers = _layers(subject, choice)
-    for layer in layers:
-        if layer.kind != "logits":
-            look_units(subject, layer, choice, shelf)
-    if any(layer.kind == "logits" for layer in layers):
-        look_classes(subject, choice, shelf)
+    for i, layer in enumerate(layers):
+        look_layer = look_classes if layer.kind == "logits" else look_units
+        look_layer(subject, layer, choice, shelf, step_of(shelf.tell, i, len(layers)))
 
 
-def look_units(subject: Subject, layer: Layer, choice: Choice, shelf: Shelf) -> None:
+def look_units(
+    subject: Subject, layer: Layer, choice: Choice, shelf: Shelf, tell: Tell = silent
+) -> None:
     """Units of one layer, as a batch."""
-    window = window_of(layer, subject.clip_shape)
+    window = window_of(layer, subject.shape)
+    if subject.spectrogram is not None:
+        window = window.heard(subject.spectrogram, subject.clip_shape[1], layer.shape[1] // 2)
     scale = Scale.of(subject)
     found = maximise(
         subject.whole,
@@ -54,16 +67,19 @@ def look_units(subject: Subject, layer: Layer, choice: Choice, shelf: Shelf) -> 
         parametrisation=Samples(window.shape, 0.0, 0.003 * scale.half),
         seed=choice.seed,
         layers=layers_of_whole(subject),
+        progress=tell,
     )
     seen = found.inputs[(slice(None), slice(None), *window.sees)]
     title = f"{subject.name}: what drives units of {layer.name} most ({_size(subject, seen)})"
     keep(subject, shelf, f"maximise_{layer.name}", replace(found, inputs=seen), title)
 
 
-def look_classes(subject: Subject, choice: Choice, shelf: Shelf) -> None:
+def look_classes(
+    subject: Subject, layer: Layer, choice: Choice, shelf: Shelf, tell: Tell = silent
+) -> None:
     """Classes, as a batch, with the traces of logit and loss; and the first at several rates."""
-    indices = _units(subject, subject.layers["logits"], choice)
-    found = maximise_classes(subject, indices, choice.seed)
+    indices = _units(subject, layer, choice)
+    found = maximise_classes(subject, indices, choice.seed, tell=step_of(tell, 0, 2))
     keep(subject, shelf, "maximise_logits", found, f"{subject.name}: what drives classes most")
     names = [unit_label(subject, target) for target in found.targets]
     assert found.logits is not None
@@ -77,14 +93,17 @@ def look_classes(subject: Subject, choice: Choice, shelf: Shelf) -> None:
     shelf.figure(
         "maximise_trace", traces_figure(found.logits, found.log_probabilities, names, title)
     )
-    look_rates(subject, indices[0], choice.seed, shelf)
+    look_rates(subject, indices[0], choice.seed, shelf, step_of(tell, 1, 2))
 
 
-def look_rates(subject: Subject, index: int, seed: int, shelf: Shelf) -> None:
+def look_rates(subject: Subject, index: int, seed: int, shelf: Shelf, tell: Tell = silent) -> None:
     """One class at several rates η: low gives texture, high gives shape."""
     base = class_ascent(subject).rate
     rates = [base * factor for factor in RATES]
-    found = [maximise_classes(subject, [index], seed, rate) for rate in rates]
+    found = [
+        maximise_classes(subject, [index], seed, rate, step_of(tell, i, len(rates)))
+        for i, rate in enumerate(rates)
+    ]
     inputs = np.concatenate([each.inputs for each in found])
     name = subject.class_name(index)
     axes = (axis("rate", rates), *sample_axes(subject, inputs.shape[1:]))
@@ -98,31 +117,46 @@ def look_rates(subject: Subject, index: int, seed: int, shelf: Shelf) -> None:
 
 
 def maximise_classes(
-    subject: Subject, indices: Sequence[int], seed: int, rate: float | None = None
+    subject: Subject,
+    indices: Sequence[int],
+    seed: int,
+    rate: float | None = None,
+    tell: Tell = silent,
 ) -> Maximised:
-    """Whole clips that drive classes, their spectra moved."""
-    scale, ascent = Scale.of(subject), class_ascent(subject)
-    lowest = 1 / LONGEST_WAVE if subject.rate_hz is None else FLAT_BELOW_HZ / subject.rate_hz
-    way = Spectrum(subject.clip_shape, scale.middle, 0.02 * scale.half, 1.0, lowest)
+    """Whole clips that drive classes: a voice's envelope is moved, or an image's spectrum."""
+    ascent = class_ascent(subject)
+    if rate is not None:
+        ascent = replace(ascent, rate=rate)
+    if subject.rate_hz is not None:
+        whole, shape = subject.whole, subject.clip_shape
+        return spoken(whole, indices, shape, subject.rate_hz, seed, ascent, tell)
+    scale = Scale.of(subject)
     return maximise(
         subject.whole,
         logit([str(i) for i in indices]),
         subject.clip_shape,
-        ascent=ascent if rate is None else replace(ascent, rate=rate),
-        parametrisation=way,
+        ascent=ascent,
+        parametrisation=Spectrum(
+            subject.clip_shape, scale.middle, 0.02 * scale.half, 1.0, 1 / LONGEST_WAVE
+        ),
         seed=seed,
+        progress=tell,
     )
 
 
 def class_ascent(subject: Subject) -> Ascent:
     """The steps that gave what people recognise best, for sounds and for images."""
-    scale = Scale.of(subject)
-    bound = box(scale.low, scale.high)
     if subject.rate_hz is not None:
-        jitter = round(0.05 * subject.rate_hz)
-        return Ascent(CLASS_STEPS, 0.01, bound, jitter=jitter, decay=0.05)
-    jitter = min(subject.clip_shape[1:]) // 16
-    return Ascent(CLASS_STEPS, 0.02 * scale.half, bound, jitter, decay=0.05, middle=scale.middle)
+        return SPOKEN
+    scale = Scale.of(subject)
+    return Ascent(
+        CLASS_STEPS,
+        0.02 * scale.half,
+        box(scale.low, scale.high),
+        jitter=min(subject.clip_shape[1:]) // 16,
+        decay=0.05,
+        middle=scale.middle,
+    )
 
 
 def _layers(subject: Subject, choice: Choice) -> list[Layer]:
@@ -162,20 +196,39 @@ def unit_label(subject: Subject, target: str) -> str:
 
 
 def keep(subject: Subject, shelf: Shelf, name: str, found: Maximised, title: str) -> None:
-    """Inputs as an array, a figure and, where they are sounds, as files to hear."""
+    """Inputs as an array, a figure and, where they are sounds, as files to hear.
+
+    What drives no unit is grey in the figure, and is not heard.
+    """
     names = [unit_label(subject, target) for target in found.targets]
     axes = (axis("unit", names), *sample_axes(subject, found.inputs.shape[1:]))
     shelf.array(name, Result(found.inputs, axes, "amplitude"))
-    titles = [f"{each}: {value:.1f}" for each, value in zip(names, found.values, strict=True)]
-    shelf.figure(name, clips_figure(subject, found.inputs, titles, title))
+    driven = is_driven(found)
+    titles = [
+        f"{each}: {short(value)}{'' if is_one else ', no gradient'}"
+        for each, value, is_one in zip(names, found.values, driven, strict=True)
+    ]
+    seen = np.where(driven.reshape(-1, *[1] * (found.inputs.ndim - 1)), found.inputs, np.nan)
+    shelf.figure(name, clips_figure(subject, seen, titles, title))
     if subject.rate_hz is None:
         return
     shortest = round(SHORTEST_SOUND * subject.rate_hz)
-    for each, wave in zip(names, found.inputs[:, 0], strict=True):
+    for each, wave, is_one in zip(names, found.inputs[:, 0], driven, strict=True):
+        if not is_one:
+            continue
         loud = levelled(wave)
         padded = np.pad(loud, (0, max(0, shortest - len(loud))))
         which = each.partition(":")[2] or each
         shelf.sound(f"{name}_{which.replace('/', '_')}", padded, subject.rate_hz)
+
+
+def is_driven(found: Maximised) -> NDArray[np.bool_]:
+    """(n_examples,) whether an input drives its unit; else it is noise.
+
+    A dead unit never moves; one that ends at exactly 0 has silenced all that enters it, and nothing
+    leads on from there.
+    """
+    return np.asarray((np.ptp(found.trace, axis=0) > 0) & (found.values != 0))
 
 
 def clips_figure(
@@ -184,7 +237,7 @@ def clips_figure(
     """Sounds or images, as the subject's are."""
     if subject.rate_hz is not None:
         return sounds_figure(inputs[:, 0], names, subject.rate_hz, title)
-    return images_figure(inputs, names, title)
+    return images_figure(pictured(subject, inputs), names, title)
 
 
 def sample_axes(subject: Subject, shape: Shape) -> tuple[Axis, ...]:
@@ -199,5 +252,6 @@ def _size(subject: Subject, inputs: NDArray[np.float32]) -> str:
     """How much a unit sees, in words."""
     sizes = inputs.shape[2:]
     if subject.rate_hz is not None:
-        return f"it sees {1000 * sizes[0] / subject.rate_hz:.4g} ms"
+        place = "" if subject.spectrogram is None else ", in the middle of the frequencies"
+        return f"it sees {1000 * sizes[0] / subject.rate_hz:.4g} ms{place}"
     return f"it sees {' × '.join(map(str, sizes))} pixels"

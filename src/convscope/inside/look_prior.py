@@ -15,6 +15,7 @@ from convscope.inside.maximise import Ascent, Maximised, maximise
 from convscope.inside.objectives import logit
 from convscope.inside.parts import NotApplicable
 from convscope.inside.prior import Latent, Prior, train_prior
+from convscope.inside.progress import step_of
 from convscope.inside.shelf import Shelf
 from convscope.inside.subject import Choice, Subject
 from convscope.run import write_atomically
@@ -52,6 +53,7 @@ def look_prior(subject: Subject, choice: Choice, shelf: Shelf) -> None:
         parametrisation=Latent(prior),
         n_restarts=N_RESTARTS,
         seed=choice.seed,
+        progress=step_of(shelf.tell, 1, 2),
     )
     title = f"{subject.name}: what drives classes most, under a learned prior"
     keep(subject, shelf, "prior_logits", best_restarts(found, N_RESTARTS), title)
@@ -88,7 +90,8 @@ def prior_of(subject: Subject, seed: int, shelf: Shelf) -> Prior:
     def clips(indices: Tensor) -> Tensor:
         return subject.scaled(examples.clips[np.sort(indices.numpy())]).cpu()
 
-    train_prior(prior, clips, len(examples), seed=seed)
+    tell = step_of(shelf.tell, 0, 2)
+    train_prior(prior, clips, len(examples), seed=seed, progress=tell)
     content = safetensors.torch.save(prior.state_dict(), {"made_for": said})
     write_atomically(path, lambda file: file.write(content))
     shelf.made.append(path)

@@ -6,12 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.inside.figures_top import Cell, contact_sheet
+from convscope.inside.figures_top import Cell, contact_sheet, short
 from convscope.inside.look_dead import class_label
 from convscope.inside.loudness import levelled
 from convscope.inside.parts import NotApplicable
+from convscope.inside.progress import Tell, step_of
 from convscope.inside.selectivity import selectivity, sparseness
 from convscope.inside.shelf import Result, Shelf, axis
+from convscope.inside.shown import directions, pictured
 from convscope.inside.stages import (
     answered,
     chosen_stages,
@@ -53,23 +55,29 @@ def look_top(subject: Subject, choice: Choice, shelf: Shelf) -> None:
         raise NotApplicable("there are no clips to choose from: give --clips DIR")
     subject = with_some_clips(subject, MOST_CLIPS, choice.seed)
     unit = chosen_unit(subject, choice)
-    for top, order in _tops(subject, choice):
+    tops = _tops(subject, choice, step_of(shelf.tell, 0, 2))
+    for i, (top, order) in enumerate(tops):
+        step_of(shelf.tell, 1, 2)(i, len(tops))
         units = order[:UNITS_A_LAYER].tolist() if unit is None else [unit.index]
         _put_responses(subject, top, shelf)
         _put_sheet(subject, top, units, shelf)
-        if subject.rate_hz is not None:
+        if len(subject.clip_shape) == 2 and subject.rate_hz is not None:
             _put_sounds(subject, top, units, shelf)
 
 
-def _tops(subject: Subject, choice: Choice) -> list[tuple[TopClips, NDArray[np.int64]]]:
+def _tops(subject: Subject, choice: Choice, tell: Tell) -> list[tuple[TopClips, NDArray[np.int64]]]:
     """What drives the units of each layer, and the units from the most selective on."""
     stages = chosen_stages(subject, choice)
     tops = {name: TopTally(name, each, subject.shape, choice.n) for name, each in stages.items()}
     means: dict[str, list[NDArray[np.float32]]] = {name: [] for name in stages}
+    assert subject.examples is not None
+    n_done = 0
     for answers in answered(subject.net, inputs_of(subject, stages), stages):
         for name, answer in answers.items():
             tops[name].add(answer)
             means[name].append(answer.leaving.clamp(min=0).mean(2).cpu().numpy())
+        n_done += len(answer.leaving)
+        tell(n_done, len(subject.examples))
     return [
         (tally.result(), _most_selective(subject, np.concatenate(means[name])))
         for name, tally in tops.items()
@@ -120,7 +128,7 @@ def _rows(subject: Subject, top: TopClips) -> Iterator[Row]:
 
 def _where(subject: Subject, stretch: NDArray[np.int64]) -> Row:
     """A stretch in the units that a user knows."""
-    if subject.domain == "image":
+    if len(subject.clip_shape) == 3:
         (top, bottom), (left, right) = stretch.tolist()
         return {"top_px": top, "bottom_px": bottom, "left_px": left, "right_px": right}
     assert subject.rate_hz is not None
@@ -172,7 +180,8 @@ def _title(subject: Subject, top: TopClips, size: tuple[int, ...]) -> str:
         text += f"{1000 * size[0] / subject.rate_hz:.4g} ms"
     else:
         text += "the whole input" if size == subject.shape[1:] else f"{size[1]} by {size[0]} pixels"
-    return f"{text}; orange: what the unit sees\nbelow: class and value that enters the activation"
+    text += "; orange: what the unit sees\nbelow: class and value that enters the activation"
+    return text + (f"; {directions(subject)}" if subject.domain == "spectrogram" else "")
 
 
 def _cells(subject: Subject, extremes: Extremes, unit: int, size: tuple[int, ...]) -> list[Cell]:
@@ -182,7 +191,7 @@ def _cells(subject: Subject, extremes: Extremes, unit: int, size: tuple[int, ...
     cells = []
     for rank, clip in enumerate(clips):
         label = class_label(subject, subject.examples.labels[clip])
-        label = f"{label[:14]}\n{extremes.responses[unit, rank]:.3g}"
+        label = f"{label[:14]}\n{short(extremes.responses[unit, rank])}".strip()
         cells.append(_cell(subject, inputs[rank], extremes.stretches[unit, rank], size, label))
     return cells
 
@@ -203,11 +212,9 @@ def _cell(
         return Cell(values[0][cut], box, label)
     if subject.domain == "spectrogram":
         (low, high), times = box
-        flipped = (size[0] - high, size[0] - low)
-        return Cell(_from_0_to_1(values[0][cut][::-1]), (flipped, times), label)
-    picture = _from_0_to_1(values)[(slice(None), *cut)]
-    shown = picture.transpose(1, 2, 0) if len(picture) == 3 else picture[0]
-    return Cell(shown, box, label)
+        box = ((size[0] - high, size[0] - low), times)
+    picture = _from_0_to_1(pictured(subject, values))[(slice(None), *cut)]
+    return Cell(picture.transpose(1, 2, 0) if len(picture) == 3 else picture[0], box, label)
 
 
 def _from_0_to_1(values: NDArray[np.float32]) -> NDArray[np.float32]:

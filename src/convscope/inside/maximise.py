@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from convscope.inside.backward import sent_back
 from convscope.inside.kept import untouched
 from convscope.inside.layers import Layer, layer_named, layers_of
 from convscope.inside.objectives import Objective, Seen
@@ -165,7 +166,7 @@ class _Climb:
         with torch.enable_grad():
             inputs = way.decode(code)
             value = self.value(inputs, self._shifts(inputs, generator))
-            (gradient,) = torch.autograd.grad(value.sum(), code)
+            gradient = sent_back(self._model, value.sum(), code)
         with torch.no_grad():
             code = code + self.ascent.rate * of_unit_rms(gradient)
             return way.tidied(code, lambda inputs: self.ascent.tidy(inputs, step))

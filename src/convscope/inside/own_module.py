@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import safetensors
 import safetensors.torch
 import torch
@@ -19,10 +20,10 @@ from torch import Tensor, nn
 
 from convscope.data.spectrogram import FrontEnd
 from convscope.errors import UserError
-from convscope.inside.clips import Preprocess, examples_from
+from convscope.inside.clips import Preprocess, checked_show, examples_from
 from convscope.inside.kept import untouched
 from convscope.inside.layers import forward
-from convscope.inside.subject import Domain, Subject, silence
+from convscope.inside.subject import Domain, Show, Subject, silence
 from convscope.inside.target import number_of
 from convscope.types import Shape
 
@@ -38,7 +39,8 @@ class OwnModule:
         shape: of its input, channels first, such as (3, 227, 227) or (1, 16000).
         rate_hz: samples a second, where its input is sound.
         preprocess: FILE.py:fn, from a clip's path to the input, an array of that shape; None: as
-            our own data are read, full scale 1.
+            our own data are read, full scale 1. A function `show` beside it in the file makes an
+            image of an input.
         classes: a file with the name of each logit on a line of its own.
         clips: a folder of clips; None: none are shown.
     """
@@ -78,6 +80,7 @@ def subject_of_module(own: OwnModule, most: int) -> Subject:
         examples=_examples(own, classes, preprocess, most),
         rate_hz=own.rate_hz,
         is_own=True,
+        show=_show(own),
     )
 
 
@@ -87,6 +90,16 @@ def load_function(reference: str) -> Callable[..., Any]:
     Raises:
         UserError: where there is no such file or function, or the file fails.
     """
+    file, _, name = reference.rpartition(":")
+    function = getattr(_module(reference), name, None)
+    if not callable(function):
+        raise UserError(f"{reference}: {Path(file).name} has no function {name}: define it")
+    made: Callable[..., Any] = function
+    return made
+
+
+def _module(reference: str) -> ModuleType:
+    """The file of a FILE.py:NAME, run."""
     file, _, name = reference.rpartition(":")
     if not file.endswith(".py") or not name.isidentifier():
         raise UserError(f"{reference}: expected FILE.py:FUNCTION")
@@ -103,11 +116,7 @@ def load_function(reference: str) -> Callable[..., Any]:
         ) from None
     except (Exception, SystemExit) as error:
         raise _blamed(reference, "the file failed as it was imported", error) from None
-    function = getattr(module, name, None)
-    if not callable(function):
-        raise UserError(f"{reference}: {Path(file).name} has no function {name}: define it")
-    made: Callable[..., Any] = function
-    return made
+    return module
 
 
 @contextmanager
@@ -202,6 +211,16 @@ def _examples(
     if own.clips is None:
         return None
     return examples_from(own.clips, own.shape, own.rate_hz, classes, most, preprocess)
+
+
+def _show(own: OwnModule) -> Show | None:
+    """The function `show` beside a user's preprocess, tried once; None where there is none."""
+    show = None if own.preprocess is None else getattr(_module(own.preprocess), "show", None)
+    if show is None or _domain(own) != "image":
+        return None
+    checked = checked_show(show)
+    checked(np.zeros(own.shape, np.float32))
+    return checked
 
 
 def _as_it_is(clips: Tensor) -> Tensor:

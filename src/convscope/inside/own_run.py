@@ -2,14 +2,11 @@
 
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from convscope.data.config import DataConfig, ImagesConfig, SoundConfig
 from convscope.data.files import Progress
 from convscope.data.load import load_dataset
 from convscope.errors import UserError
-from convscope.inside.clips import clips_for
+from convscope.inside.clips import clips_for, evenly
 from convscope.inside.subject import Domain, Examples, Subject
 from convscope.run import Run
 from convscope.training.checkpoint import load_trained
@@ -72,18 +69,5 @@ def _test_clips(config: DataConfig, most: int, progress: Progress | None) -> Exa
         data = load_dataset(config, progress=progress, for_training=False)
     except UserError as error:
         raise UserError(f"the run's own clips: {error}; or give others with --clips DIR") from None
-    indices = _evenly(data.indices("test"), data.labels, most)
+    indices = evenly(data.indices("test"), data.labels, most)
     return Examples(data.clips[indices], data.labels[indices], data.ids[indices])
-
-
-def _evenly(indices: NDArray[np.int64], labels: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    """At most so many of some indices: the classes take turns, each is spread over all its own."""
-    classes = [indices[labels[indices] == label] for label in np.unique(labels[indices])]
-    whose = np.repeat(np.arange(len(classes)), [len(own) for own in classes])
-    turns = np.concatenate([np.arange(len(own)) for own in classes])
-    served = whose[np.argsort(turns, kind="stable")[:most]]
-    kept = [
-        own[np.linspace(0, len(own) - 1, n).astype(np.int64)]
-        for own, n in zip(classes, np.bincount(served, minlength=len(classes)), strict=True)
-    ]
-    return np.sort(np.concatenate(kept))

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from convscope.inside.layers import Layer, Operation, explained
-from convscope.inside.trace import Call, watched
+from convscope.inside.trace import Call, tensors_in, watched
 
 
 class _Enough(Exception):
@@ -37,7 +37,7 @@ def answers_of(model: nn.Module, clips: Tensor, layers: Mapping[str, Layer]) -> 
         output = func(*args, **kwargs)
         for layer in wanted.get((name, counts[name]), ()):
             # An operation in place, such as ReLU(inplace=True), may come next and write over it.
-            answers[layer] = output.clone()
+            answers[layer] = tensors_in(output)[0].clone()
         counts[name] += 1
         if len(answers) == len(layers):
             raise _Enough

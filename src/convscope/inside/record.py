@@ -74,18 +74,25 @@ class _Recorder:
         return {name: layer_named(known, name) for name in self._wanted}
 
 
-def _apart(func: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Tensor, Tensor]:
+def _apart(func: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Tensor, Any]:
     """An operation's output, and a copy made from it with which the net goes on.
 
     An operation in place, such as ReLU(inplace=True), may come next and write over the copy; or be
     this one: then what it writes on is the copy.
     """
     if not args or not isinstance(args[0], Tensor):
-        output = func(*args, **kwargs)
-        return output, output.clone()
+        return _copied(func(*args, **kwargs))
     own = args[0].clone()
     output = func(own, *args[1:], **kwargs)
-    return output, args[0].copy_(output) if output is own else output.clone()
+    return (output, args[0].copy_(output)) if output is own else _copied(output)
+
+
+def _copied(output: Any) -> tuple[Tensor, Any]:
+    """The first tensor of an output, and the output with a copy of it."""
+    if isinstance(output, Tensor):
+        return output, output.clone()
+    first, *others = output  # such as pooling's values and indices
+    return first, type(output)([first.clone(), *others])
 
 
 @torch.no_grad()

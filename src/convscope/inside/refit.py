@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 
 from convscope.data.dataset import Dataset
 from convscope.inside.clean import Probabilities, softmax
+from convscope.inside.progress import Tell, silent, step_of
 from convscope.models.spec import ModelSpec
 from convscope.training.checkpoint import load_trained
 from convscope.training.config import TrainConfig
 from convscope.training.engine import logits_of
-from convscope.training.fit import SILENT, Watcher, fit
+from convscope.training.fit import Watcher, fit
 
 
 def refit_probabilities(
@@ -21,7 +22,7 @@ def refit_probabilities(
     config: TrainConfig,
     folds: int,
     out: Path,
-    watcher: Watcher = SILENT,
+    tell: Tell = silent,
 ) -> Probabilities:
     """What nets say of the clips that they were not trained, validated or chosen on.
 
@@ -34,17 +35,28 @@ def refit_probabilities(
         config: of each training.
         folds: how many trainings; each holds out 1 / folds of every class and split.
         out: where the runs go.
-        watcher: is told how each training gets on.
+        tell: is told how far all trainings are.
 
     Returns:
         (n_clips, n_classes).
     """
     probabilities = np.zeros((len(data.ids), data.n_classes))
-    for places in dealt(data, folds, config.seed):
+    for i, places in enumerate(dealt(data, folds, config.seed)):
+        watcher = _Told(step_of(tell, i, folds), config.epochs)
         run = fit(spec, data.without(data.ids[places].tolist()), config, out, watcher)
         trained = load_trained(run, config.device)
         probabilities[places] = softmax(logits_of(trained.net, trained.front, data.clips, places))
     return probabilities
+
+
+class _Told(Watcher):
+    """Tells how far a training is, of as many epochs as it may have."""
+
+    def __init__(self, tell: Tell, n_epochs: int) -> None:
+        self._tell, self._n_epochs = tell, n_epochs
+
+    def step(self, epoch: int, done: int, total: int) -> None:
+        self._tell(epoch - 1 + done / total, self._n_epochs)
 
 
 def dealt(data: Dataset, folds: int, seed: int) -> Iterator[NDArray[np.int64]]:

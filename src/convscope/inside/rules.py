@@ -123,6 +123,9 @@ BILINEAR = frozenset(
 CONSTANT = frozenset({"zeros_like", "ones_like", "new_zeros", "new_ones", "new_full", "new_empty"})
 
 
+HIDDEN = "deconvnet has no rule for what torch does not show, such as an autograd.Function"
+
+
 @contextmanager
 def deconvnet_way(model: nn.Module) -> Iterator[None]:
     """Within, the gradient of what the model answers is the deconvnet's reconstruction.
@@ -160,10 +163,15 @@ class _Deconvnet:
         self._moving = {id(clips): clips}
 
     def heed(self, name: str, func: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        moving = [each for each in tensors_in([args, kwargs]) if id(each) in self._moving]
-        if not moving or name in CONSTANT:
+        tensors = tensors_in([args, kwargs])
+        moving = [each for each in tensors if id(each) in self._moving]
+        hidden = [each for each in tensors if each.requires_grad and id(each) not in self._moving]
+        if name in CONSTANT or not (moving or hidden):
             return func(*args, **kwargs)
-        output = _on_the_way(name, func, args, kwargs, moving)
+        if hidden:
+            output = _refused(HIDDEN, func(*args, **kwargs), hidden)
+        else:
+            output = _on_the_way(name, func, args, kwargs, moving)
         written = args[0] if name == "__setitem__" else output
         self._moving.update({id(each): each for each in tensors_in(written)})
         return output

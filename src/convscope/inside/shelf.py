@@ -13,8 +13,12 @@ import soundfile
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from convscope.figures import to_png, to_svg
+from convscope.figures import style, to_png, to_svg
+from convscope.inside.progress import Tell, silent
 from convscope.run import write_atomically
+
+LARGEST_CSV = 2**18
+"""Numbers: some 3 MB; of more the `.npz` alone is written, a fifth as large."""
 
 
 @dataclass(frozen=True)
@@ -69,15 +73,18 @@ class Shelf:
     Args:
         folder: where; it is made when the first file comes.
         aside: where files wait that are to come into the folder together; None: they do not.
+        tell: is told by who fills the shelf how far that is.
     """
 
-    def __init__(self, folder: Path, aside: Path | None = None) -> None:
+    def __init__(self, folder: Path, aside: Path | None = None, tell: Tell = silent) -> None:
         self.folder = folder
+        self.tell = tell
         self._writing_to = aside or folder
         self.made: list[Path] = []
 
     def array(self, name: str, result: Result) -> None:
-        """`name.npz`, with its axes and units, and `name.csv`, the last axis along the rows."""
+        """`name.npz`, with its axes and units, and `name.csv`, the last axis along the rows, where
+        it has at most `LARGEST_CSV` numbers."""
         arrays: dict[str, Any] = {each.name: each.values for each in result.axes}
         about = {
             "values": {"name": result.name, "unit": result.unit},
@@ -87,7 +94,8 @@ class Shelf:
         arrays |= {"values": result.values, "about": np.array(json.dumps(about))}
         np.savez_compressed(buffer, **arrays)
         self._write(f"{name}.npz", buffer.getvalue())
-        self._write(f"{name}.csv", _csv(result).encode())
+        if result.values.size <= LARGEST_CSV:
+            self._write(f"{name}.csv", _csv(result).encode())
 
     def arrays(self, name: str, arrays: Mapping[str, NDArray[Any]]) -> None:
         """`name.npz`: several arrays that are no grid of values, by their names."""
@@ -106,8 +114,8 @@ class Shelf:
 
     def figure(self, name: str, figure: Figure) -> None:
         """`name.png` and `name.svg`."""
+        _lay_out(figure)
         self._write(f"{name}.png", to_png(figure))
-        figure.set_layout_engine(None)  # it is laid out: again would take as long as the drawing
         self._write(f"{name}.svg", to_svg(figure).encode())
 
     def sound(self, name: str, waveform: NDArray[np.floating[Any]], rate_hz: int) -> None:
@@ -124,6 +132,15 @@ class Shelf:
         path = self._writing_to / name
         write_atomically(path, lambda file: file.write(content))
         self.made.append(path)
+
+
+@style()
+def _lay_out(figure: Figure) -> None:
+    """Places are found once: matplotlib would draw the whole figure once more to find them."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+    figure.set_layout_engine(None)
 
 
 def _csv(result: Result) -> str:

@@ -62,6 +62,35 @@ def waveform_of(subject: Subject, examples: Examples, i: int) -> Waveform:
     return waves
 
 
+def pictured(
+    subject: Subject, values: NDArray[np.float32], is_difference: bool = False
+) -> NDArray[np.float32]:
+    """Inputs of the net as they are to be seen: frequencies upwards, a user's images by `show`.
+
+    Args:
+        subject: whose inputs they are.
+        values: (…, n_channels, n_rows, n_columns); those of waveforms pass as they are.
+        is_difference: whether they are weights, or shares of an input, of which 0 stays 0.
+    """
+    if subject.domain == "spectrogram":
+        return values[..., ::-1, :]
+    if subject.show is None:
+        return values
+    flat = values.reshape(-1, *values.shape[-3:])
+    seen = np.stack([subject.show(each) for each in flat])
+    if is_difference:
+        seen = seen - subject.show(np.zeros_like(flat[0]))
+    return seen.reshape(*values.shape[:-3], *seen.shape[1:])
+
+
+def directions(subject: Subject) -> str:
+    """What is up and across in a picture of a whole input."""
+    if subject.spectrogram is None or subject.rate_hz is None:
+        return "frequency upwards" if subject.domain == "spectrogram" else "as the image lies"
+    seconds = subject.clip_shape[-1] / subject.rate_hz
+    return f"up: 0 to {subject.rate_hz / 2:g} Hz; across: 0 to {seconds:.4g} s"
+
+
 def input_axes(subject: Subject) -> tuple[Axis, ...]:
     """The axes of a net's input, channels first: times in s, frequencies in Hz, or pixels."""
     channels = axis("channel", np.arange(subject.shape[0]))

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from convscope.errors import UserError
 from convscope.inside.kept import untouched
-from convscope.inside.layers import Layer, forward, layer_named
+from convscope.inside.layers import Layer, called, layer_named
 from convscope.inside.record import record
 from convscope.inside.subject import BATCH, Choice, Examples, Subject, chosen_unit
 from convscope.inside.target import as_clips
@@ -101,7 +101,7 @@ def answered(
     wanted = _wanted(stages)
     for batch in batches:
         with torch.no_grad(), untouched(model), record(model, wanted) as recorded:
-            forward(model, batch)
+            called(model, batch)
         flat = {name: _flat(values) for name, values in recorded.items()}
         yield {name: Answer(flat[f"{name} entering"], flat[f"{name} leaving"]) for name in stages}
 

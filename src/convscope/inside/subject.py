@@ -20,6 +20,8 @@ from convscope.types import Shape
 
 BATCH = 64
 
+Show: TypeAlias = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
 Domain: TypeAlias = Literal["waveform", "spectrogram", "image"]
 """What a net's input is."""
 
@@ -65,6 +67,8 @@ class Subject:
         spectrogram: how `front` makes one; None where it does not.
         run: whose net it is, where the examples are the run's own clips; None where they are not.
         is_own: whether the net is a user's own module.
+        show: of a user's own images: from the net's input (n_channels, height, width), of any
+            height and width, to an image (3 or 1, height, width), red first; None: they are that.
     """
 
     name: str
@@ -80,6 +84,7 @@ class Subject:
     spectrogram: SpectrogramConfig | None = None
     run: Run | None = None
     is_own: bool = False
+    show: Show | None = None
 
     @cached_property
     def layers(self) -> dict[str, Layer]:
@@ -115,8 +120,12 @@ class Subject:
 
     @property
     def whole(self) -> nn.Module:
-        """From a clip of full scale 1 to logits: what is maximised when a sound is to come out."""
-        return nn.Sequential(self.front, self.net)
+        """From a clip of full scale 1 to logits: what is maximised when a sound is to come out.
+
+        It has the name of the net's class, by which errors name it.
+        """
+        named: type[nn.Sequential] = type(type(self.net).__name__, (nn.Sequential,), {})
+        return named(self.front, self.net)
 
 
 def silence(net: nn.Module, shape: Shape) -> Tensor:

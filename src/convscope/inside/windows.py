@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from convscope.data.config import SpectrogramConfig
 from convscope.inside.layers import Layer
 from convscope.inside.parametrise import Tidy, ball
 from convscope.inside.subject import Subject
@@ -26,6 +27,16 @@ class Window:
     shape: Shape
     at: tuple[int, ...] | None
     sees: tuple[slice, ...]
+
+    def heard(self, config: SpectrogramConfig, n_times: int, row: int) -> "Window":
+        """The same of the sound that a spectrogram is made of, for the unit in one row of its map:
+        a sound has all frequencies."""
+        if self.at is None:
+            return Window((1, n_times), None, (slice(0, n_times),))
+        first, last = self.sees[1].start, self.sees[1].stop - 1
+        n_samples = (self.shape[2] - 1) * config.stride + config.window
+        seen = slice(first * config.stride, last * config.stride + config.window)
+        return Window((1, n_samples), (row, self.at[1]), (seen,))
 
 
 def window_of(layer: Layer, shape: Shape) -> Window:
