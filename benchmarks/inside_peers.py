@@ -3,8 +3,8 @@
     pip install captum torchcam
     python benchmarks/inside_peers.py --seconds 4
 
-The same nets with random weights, the same clips, in one process, ours and theirs in turns. A method
-that a library refuses, or whose answer is not what it says, is told instead of a figure.
+The same nets with random weights, the same clips, in one process, ours and theirs in turns. Where a
+library refuses, that is told instead of a figure.
 """
 
 import argparse

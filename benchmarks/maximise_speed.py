@@ -3,8 +3,8 @@
     python benchmarks/maximise_speed.py --layer conv8 --units 32 --steps 16
 
 The net is `custom` with 8 layers of 32 channels on 16,000 samples, its weights random. No peer does
-this: captum has it in an open pull request alone (captum.optim, 1545), torch-cam does not, Lucent is
-dead. What they do is timed by inside_peers.py.
+this: captum has it in an open pull request alone (captum.optim, 1545), torch-cam has it not, and
+Lucent is dead. What they do is timed by inside_peers.py.
 """
 
 import argparse
