@@ -9,12 +9,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from convscope.data.disk import writing_to
 from convscope.errors import UserError
 from convscope.inside.progress import Tell, silent
 from convscope.inside.shelf import Shelf
 
 INDEX = "look.json"
 """Which part made which files, or why it was skipped."""
+
+OTHERWISE = "name another with --out"
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,8 @@ def made(
         tell: is told by `make` how far it is.
 
     Raises:
-        UserError: where `out` cannot be a folder. As for whatever `make` raises, no file comes.
+        UserError: where `out` cannot be a folder, or not be written. As for whatever `make` raises,
+            no file comes.
     """
     with _together(out) as aside:
         shelf = Shelf(out, aside, tell)
@@ -61,14 +65,22 @@ def made(
 @contextmanager
 def _together(out: Path) -> Iterator[Path]:
     """A folder on the disk of `out`; its files come to `out` at the end, unless the body raises."""
+    with writing_to(out, OTHERWISE):
+        aside = TemporaryDirectory(dir=_nearest(out), prefix=".look.")
+    with aside as folder:
+        yield Path(folder)
+        with writing_to(out, OTHERWISE):
+            out.mkdir(parents=True, exist_ok=True)
+            for path in sorted(Path(folder).iterdir(), key=lambda path: path.name == INDEX):
+                os.replace(path, out / path.name)
+
+
+def _nearest(out: Path) -> Path:
+    """The folder itself, or the nearest above it that is there."""
     there = next(each for each in (out, *out.absolute().parents) if each.exists())
     if not there.is_dir():
         raise UserError(f"--out {out}: {there} is a file, expected a folder: name another one")
-    with TemporaryDirectory(dir=there, prefix=".look.") as folder:
-        yield Path(folder)
-        out.mkdir(parents=True, exist_ok=True)
-        for path in sorted(Path(folder).iterdir(), key=lambda path: path.name == INDEX):
-            os.replace(path, out / path.name)
+    return there
 
 
 def _index(of: str, look: Look, path: Path) -> dict[str, Any]:
