@@ -78,10 +78,11 @@ def look(
     log_to_stderr()
     parts = [name for each in what or [] for name in each.split(",") if name]
     chosen_parts(parts)  # a part that there is not is told before clips are decoded
+    of_files = {"--weights": weights, "--preprocess": preprocess, "--classes": classes}
+    of_module = {"--input": input, "--rate-hz": rate_hz, **of_files}
     if are_several(nets):
-        of_one = {"--layer": layer, "--unit": unit, "--with": other, "--input": input}
-        of_module = {"--weights": weights, "--preprocess": preprocess, "--classes": classes}
-        refuse_idle({**of_one, **of_module, "--rate-hz": rate_hz}, "several runs")
+        of_one = {"--layer": layer, "--unit": unit, "--with": other}
+        refuse_idle({**of_one, **of_module}, "several runs")
         out = out or Path("look")
         with computing():
             looks = [look_over(nets, parts, clips, n_clips, out)]
@@ -90,6 +91,7 @@ def look(
         with computing():
             net, is_run = nets[0], _is_run(nets[0])
             if is_run:
+                refuse_idle(of_module, "a run")
                 subject = _of_run(Path(net), clips, n_clips)
             else:
                 own = OwnModule(net, _shape(input), weights, rate_hz, preprocess, classes, clips)
