@@ -178,6 +178,9 @@ def test_what_is_no_file_or_shape_or_weight_of_this_net_is_said(
         subject_of_module(image_net(file, weights=tmp_path / "w.safetensors"), 10)
     with pytest.raises(UserError, match=r"--preprocess: expected an array of shape \(3, 8, 8\)"):
         subject_of_module(image_net(file, clips=pictures, preprocess=f"{file}:wrong_size"), 10)
+    (tmp_path / "names.txt").write_text("a\nb\nc\nd\ne\n")
+    with pytest.raises(UserError, match=r"--classes: expected a name for each of the net's 2 log"):
+        subject_of_module(image_net(file, classes=tmp_path / "names.txt"), 10)
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match=r"--clips .*empty holds no clips: expected files such as"):
         subject_of_module(image_net(file, clips=tmp_path / "empty"), 10)

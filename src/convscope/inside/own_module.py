@@ -66,7 +66,7 @@ def subject_of_module(own: OwnModule, most: int) -> Subject:
     """
     classes = _names(own.classes)
     net = _net(own, len(classes))
-    _try(net, own.shape)
+    _check_names(classes, _try(net, own.shape))
     preprocess = None if own.preprocess is None else load_function(own.preprocess)
     return Subject(
         name=own.function.replace("/", "_"),
@@ -178,14 +178,23 @@ def _shape(state: dict[str, Tensor], key: str) -> str:
     return "×".join(map(str, state[key].shape)) or "a number" if key in state else "missing"
 
 
-def _try(net: nn.Module, shape: Shape) -> None:
+def _try(net: nn.Module, shape: Shape) -> Tensor:
+    """The answer to silence."""
     try:
         clip = silence(net, shape)
     except (RuntimeError, TypeError, OverflowError) as error:
         size = "x".join(map(str, shape))
         raise UserError(f"--input {size} does not fit into memory: give a smaller one") from error
     with untouched(net), torch.no_grad(), redirect_stdout(sys.stderr):
-        forward(net, clip)
+        return forward(net, clip)
+
+
+def _check_names(classes: Sequence[str], answer: Tensor) -> None:
+    if classes and len(classes) != answer.shape[1]:
+        raise UserError(
+            f"--classes: expected a name for each of the net's {answer.shape[1]} logits, "
+            f"got {len(classes)}"
+        )
 
 
 def _domain(own: OwnModule) -> Domain:
