@@ -22,8 +22,8 @@ def look_features(subject: Subject, choice: Choice, shelf: Shelf) -> None:
     """
     clips = all_clips(subject, choice.seed)
     layers = {} if choice.layer is None else chosen_layers(subject, choice)
-    found = features(subject, clips.examples, layers)[choice.layer or PENULTIMATE]
-    export_features(subject, clips, found, shelf)
+    found = features(subject, clips.examples, layers, progress=shelf.tell)
+    export_features(subject, clips, found[choice.layer or PENULTIMATE], shelf)
 
 
 def export_features(subject: Subject, clips: SplitExamples, found: Features, shelf: Shelf) -> None:
