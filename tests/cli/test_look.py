@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
+from convscope.errors import UserError
 from convscope.inside.looks import PARTS
 from convscope.inside.own_module import OwnModule, subject_of_module
 from convscope.inside.parts import Part
@@ -24,6 +26,10 @@ from torch import nn
 def make_net():
     head = (nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
     return nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.Tanh(), *head)
+
+def enlarged():
+    net = make_net()
+    return nn.Sequential(*net[:2], nn.ConvTranspose2d(4, 4, 2, stride=2), nn.ReLU(), *net[2:])
 
 def dense():
     return nn.Sequential(nn.Flatten(), nn.Linear(3 * 64, 2))
@@ -125,6 +131,37 @@ def test_mistakes_are_told_in_one_line(
     assert words in answer.err
     assert "Traceback" not in answer.err
     assert not (tmp_path / "look").exists()
+
+
+def test_what_says_how_a_module_is_read_is_refused_beside_a_run(
+    convscope: Convscope, trained: Path, tmp_path: Path
+) -> None:
+    answer = convscope("look", trained, "--rate-hz", 16000, "--out", tmp_path / "look")
+    assert answer.code == 2
+    assert answer.err == "convscope: --rate-hz has no effect beside a run: leave it out\n"
+
+
+def test_a_folder_that_cannot_be_written_is_told_in_one_line(
+    convscope: Convscope, net: Path
+) -> None:
+    answer = convscope("look", f"{net}:make_net", "--input", "3x8x8", "--out", "/proc/look/a")
+    assert answer.code == 2
+    last = answer.err.splitlines()[-1]
+    assert last.startswith("convscope: /proc/look/a cannot be written (")
+    assert last.endswith("or name another with --out")
+    assert "Traceback" not in answer.err
+
+
+def test_cam_is_skipped_where_what_the_averaged_maps_see_is_not_known(
+    net: Path, tmp_path: Path
+) -> None:
+    Image.new("RGB", (8, 8), "red").save(tmp_path / "red.png")
+    own = OwnModule(f"{net}:enlarged", (3, 8, 8), clips=tmp_path)
+    subject = subject_of_module(own, 1)
+    with pytest.raises(UserError, match="--what cam: what the averaged maps see of a clip is not"):
+        look(subject, ["cam"], Choice(), tmp_path / "look", lambda *_: None)
+    (made,) = look(subject, ["cam"], Choice("act1"), tmp_path / "look", lambda *_: None)
+    assert made.files[0] == "cam_grad_cam.npz"
 
 
 def test_mistakes_about_a_module_are_told_in_one_line(

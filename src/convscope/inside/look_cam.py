@@ -42,7 +42,10 @@ def look_cam(subject: Subject, choice: Choice, shelf: Shelf) -> None:
     if not any(layer.fields and max(layer.shape[1:]) > 1 for layer in subject.layers.values()):
         raise NotApplicable("no layer has a map of more than one position to lay over a clip")
     layer = None if choice.layer in (None, "logits") else choice.layer
-    is_cam = layer is None and average_head(subject.net, clips.inputs[:1]) is not None
+    head = None if layer else average_head(subject.net, clips.inputs[:1])
+    if head is not None and head.maps.fields is None:
+        raise NotApplicable("what the averaged maps see of a clip is not known: give a --layer")
+    is_cam = head is not None
     method = "cam" if is_cam else "grad_cam"
     classes = _classes(subject, choice, clips)
     found = CAMS[method](subject.net, clips.inputs, Target(unit=classes), layer)
