@@ -33,7 +33,7 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Look at everything that a command may need."""
-    checks: list[Callable[[], Finding]] = [_python, _torch, _gpu, _sound, _disk]
+    checks: list[Callable[[], Finding]] = [_python, _torch, _gpu, _steps, _sound, _disk]
     return [check() for check in checks] + [_extra(*extra) for extra in EXTRAS]
 
 
@@ -43,6 +43,8 @@ EXTRAS = (
     ("clean", "mislabelled clips (look --what clean)", ("cleanlab",)),
     ("cluster", "sweeps on many machines (sweep --ray)", ("ray",)),
     ("track", "export to MLflow (board --mlflow)", ("mlflow",)),
+    ("sheets", "the lab's Google Sheet (servers collect)", ("gspread",)),
+    ("metrics", "Prometheus (servers metrics)", ("prometheus_client",)),
 )
 """Each extra: its name, what it is for, the modules that it brings."""
 
@@ -69,6 +71,22 @@ def _gpu() -> Finding:
         return Finding("GPU", True, "Apple (mps): untried, ask for it with train.device=mps")
     remedy = "trains on the CPU; for an NVIDIA GPU install its driver and a CUDA build of torch"
     return Finding("GPU", False, "none that torch can use", remedy)
+
+
+def _steps() -> Finding:
+    """How steps of training are executed here, as far as the machine decides it."""
+    import torch
+
+    from convscope.training.pooling import kernels
+
+    module, why_not = kernels()
+    if not torch.cuda.is_available():
+        return Finding("training steps", True, f"channels last, plain torch ({why_not})")
+    found = "channels last, one CUDA graph a step, "
+    if module is not None:
+        return Finding("training steps", True, f"{found}Triton kernels")
+    remedy = "trains slower; pip install triton, and a C compiler such as gcc, make it faster"
+    return Finding("training steps", False, f"{found}no Triton kernels ({why_not})", remedy)
 
 
 def _sound() -> Finding:

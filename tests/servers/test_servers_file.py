@@ -98,7 +98,7 @@ def test_a_server_is_found_by_its_host(home: Path, hostname: str, found: bool) -
         ("servers: {a: {}, a: {}}", "is not YAML: line 1: a stands there twice: keep one of them"),
         ("servers: {7: {}}", r"servers\.7.*expected string"),
         ("servers: [a]", "servers: expected keys and values, got"),
-        ("- a", r"expected the keys limits and servers, got \['a'\]"),
+        ("- a", r"expected keys such as servers and limits, got \['a'\]"),
         ("a: [", "is not YAML: line 1: "),
         ("[" * 5000, "is not YAML"),
         ("a: \x00", "is not YAML"),

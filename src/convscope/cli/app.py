@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from convscope import __version__
-from convscope.cli import board, data, look, runs, sweep, sweeps, tour, train
+from convscope.cli import board, data, look, runs, servers, sweep, sweeps, tour, train
 from convscope.cli.commands import Commands, heed_sigterm
 
 app = typer.Typer(
@@ -43,6 +43,7 @@ sweeps.add_to(app)
 board.add_to(app)
 runs.add_to(app)
 look.add_to(app)
+servers.add_to(app)
 
 
 def main() -> None:

@@ -79,12 +79,12 @@ def must_pause(
     login: str,
 ) -> str | None:
     """Whose process has come to the GPU on which a cell of ours runs; None for nobody's."""
-    gpu = _find_gpu(record, gpu_uuid) if gpu_uuid else None
+    gpu = find_gpu(record, gpu_uuid) if gpu_uuid else None
     ours = Ours(own_pids, None if limits.count_own_login else login)
     return _used_by_others(gpu, limits, ours) if gpu else None
 
 
-def _find_gpu(record: Record, uuid: str) -> Record | None:
+def find_gpu(record: Record, uuid: str) -> Record | None:
     """The GPU of this UUID, which some programs write without its first letters, GPU-."""
     wanted = uuid.lower().removeprefix("gpu-")
     for gpu in record.get("gpus") or ():
@@ -96,7 +96,7 @@ def _find_gpu(record: Record, uuid: str) -> Record | None:
 def _why_not_on_gpu(
     record: Record, limits: Limits, uuid: str, needs: int, ours: Ours
 ) -> str | None:
-    gpu = _find_gpu(record, uuid) or {"uuid": uuid}
+    gpu = find_gpu(record, uuid) or {"uuid": uuid}
     return (
         _unreadable(gpu, limits, ours)
         or _used_by_others(gpu, limits, ours)

@@ -3,11 +3,13 @@
 import os
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from convscope.errors import UserError
+from convscope.servers.collect_settings import CollectSettings, SheetSettings
 from convscope.servers.limits import Limits
 from convscope.settings import Settings, validated
 
@@ -16,7 +18,10 @@ class Server(Settings):
     """One machine, under the name that people call it by."""
 
     host: str | None = None
-    """Its host name, where that is another."""
+    """Its host name, or that in ~/.ssh/config, where that is another."""
+
+    disk: str = "/"
+    """A folder on the disk to look at."""
 
     limits: Limits | None = None
     """What must be free on it; what is not given here is as for all servers."""
@@ -30,6 +35,36 @@ class ServersFile(Settings):
 
     servers: dict[str, Server] = Field(default_factory=dict)
 
+    people: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Names as they stand in the sheet, and the logins of each."""
+
+    time_zone: str = "UTC"
+    """Of the times in the sheet, such as Europe/Berlin."""
+
+    collect: CollectSettings = CollectSettings()
+    sheet: SheetSettings | None = None
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_a_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError(f"expected a name such as Europe/Berlin, got {value!r:.40}") from None
+        return value
+
+    @model_validator(mode="after")
+    def _one_person_a_login(self) -> "ServersFile":
+        seen: dict[str, str] = {}
+        for person, logins in self.people.items():
+            for login in logins:
+                if seen.setdefault(login, person) != person:
+                    raise ValueError(
+                        f"people: {login} is the login of {seen[login]} and of {person}: "
+                        "keep one of them"
+                    )
+        return self
+
     @model_validator(mode="after")
     def _one_server_a_host(self) -> "ServersFile":
         seen: dict[str, str] = {}
@@ -41,6 +76,20 @@ class ServersFile(Settings):
                 )
             seen[host] = name
         return self
+
+    def person_of(self, login: str) -> str | None:
+        """The name in the sheet of a login; None where nobody's is known."""
+        return next((name for name, logins in self.people.items() if login in logins), None)
+
+    def name_of(self, hostname: str) -> str | None:
+        """The name of the server that a machine is; None where it is none of them.
+
+        It is found as in `limits_for`, otherwise by its name here, as its `host` may be only what
+        ~/.ssh/config calls it.
+        """
+        by_host = (n for n, each in self.servers.items() if _same_host(hostname, each.host or n))
+        by_name = (name for name in self.servers if _same_host(hostname, name))
+        return next(by_host, None) or next(by_name, None)
 
     def limits_for(self, hostname: str) -> Limits | None:
         """The limits of one machine, its own laid over those for all; None where none are given.
@@ -109,7 +158,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     if values is None:
         return {}
     if not isinstance(values, dict):
-        raise UserError(f"expected the keys limits and servers, got {values!r:.40}")
+        raise UserError(f"expected keys such as servers and limits, got {values!r:.40}")
     return values
 
 
