@@ -8,12 +8,17 @@ from typing import Any
 import hypothesis
 import numpy as np
 import pytest
+import torch
 
 from convscope.data.config import WordsConfig
 from convscope.data.dataset import Dataset
 
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("repeatable")
+
+# Where there is no GPU, Triton's interpreter runs the kernels: decided when Triton is imported.
+if not torch.cuda.is_available():
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 
 DEFAULT_TEST_DATA = Path(__file__).parents[1] / ".." / "shared" / "data"
 

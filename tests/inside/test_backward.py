@@ -48,7 +48,7 @@ class Stop(torch.autograd.Function):
 
 class Stopping(Net):
     def forward(self, clips: Tensor) -> Any:
-        return super().forward(Stop.apply(clips))
+        return super().forward(Stop.apply(clips))  # type: ignore[no-untyped-call]
 
 
 class Overwriting(Net):
@@ -73,8 +73,9 @@ class Pooled(Net):
     with_places = True
 
     def between(self, maps: Tensor) -> Tensor:
-        pooled = functional.max_pool1d(maps, 4, return_indices=self.with_places)
-        return (pooled[0] if self.with_places else pooled).relu()
+        if self.with_places:
+            return functional.max_pool1d_with_indices(maps, (4,))[0].relu()
+        return functional.max_pool1d(maps, 4).relu()
 
 
 class Named(Net):
@@ -144,8 +145,8 @@ def test_pooling_that_also_gives_its_places_is_as_that_which_does_not(clips: Ten
     np.testing.assert_array_equal(
         answers(net, clips, layers)["act1"], answers(plain, clips, layers)["act1"]
     )
-    maps = (grad_cam(each, clips, Target(unit=1)).values for each in (net, plain))
-    np.testing.assert_array_equal(*maps)
+    mine_map, other_map = (grad_cam(each, clips, Target(unit=1)).values for each in (net, plain))
+    np.testing.assert_array_equal(mine_map, other_map)
 
 
 def test_a_gradient_flows_through_what_is_recorded_of_pooling_with_places(clips: Tensor) -> None:
@@ -163,5 +164,5 @@ def test_a_gradient_flows_through_what_is_recorded_of_pooling_with_places(clips:
 def test_a_net_that_answers_with_a_dictionary_has_dead_units(clips: Tensor) -> None:
     net = Named()
     with torch.no_grad():
-        net.conv.bias[2] = -100
+        net.conv.bias[2] = -100  # type: ignore[index]
     assert dead_units(net, clips)["conv1"].dead.tolist() == [False, False, True, False]

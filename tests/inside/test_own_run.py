@@ -39,7 +39,7 @@ def test_so_many_files_of_a_folder_are_shown_evenly_from_all_classes(tmp_path: P
             Image.new("L", (8, 8)).save(tmp_path / folder / f"{i:02d}.png")
 
     def shown(classes: tuple[str, ...], most: int) -> list[str]:
-        return examples_from(tmp_path, (1, 8, 8), None, classes, most).ids.tolist()
+        return list(examples_from(tmp_path, (1, 8, 8), None, classes, most).ids)
 
     for most in (1, 6, 13, 20, 30):
         assert len(shown((), most)) == len(shown(("cat", "dog"), most)) == min(most, 20)

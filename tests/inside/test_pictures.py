@@ -142,7 +142,7 @@ def test_a_sound_is_made_for_units_on_a_spectrogram(tmp_path: Path) -> None:
 def test_an_input_that_drives_no_unit_is_marked_and_not_heard(tmp_path: Path) -> None:
     subject = spectrogram_subject()
     with torch.no_grad():
-        subject.net[0].weight[1] = 0  # type: ignore[index,operator]
+        subject.net[0].weight[1] = 0  # type: ignore[index]
     look_maximise(subject, Choice(layer="conv1"), Shelf(tmp_path))
     svg = (tmp_path / "maximise_conv1.svg").read_text()
     assert svg.count("no gradient") == 1
@@ -169,7 +169,7 @@ def test_cells_of_square_images_are_square(n_cells: int) -> None:
 
 
 def test_mapped_pictures_keep_the_shape_of_their_image() -> None:
-    picture = MappedPicture("a", np.zeros((3, 20, 10)), np.zeros((20, 10)))
+    picture = MappedPicture("a", np.zeros((3, 20, 10), np.float32), np.zeros((20, 10), np.float32))
     axes = (axis("row", range(20)), axis("column", range(10)))
     figure = picture_maps_figure("maps", [picture], axes)
     left, right, bottom, top = figure.axes[0].images[0].get_extent()

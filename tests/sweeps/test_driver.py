@@ -74,12 +74,13 @@ class FakePool:
         self.scripts = scripts
         self._going: dict[Slot, tuple[str, list[Any]]] = {}
 
-    def start(self, slot: Slot, task: Task) -> None:
-        assert slot not in self._going, "a slot takes one cell at a time"
-        attempts = self.scripts.get(task.name) or [[*epochs(1), "done"]]
-        n = sum(name == task.name for name, *_ in self.started)
-        self.started.append((task.name, slot, self.now))
-        self._going[slot] = task.name, list(attempts[min(n, len(attempts) - 1)])
+    def start(self, slot: Slot, tasks: Sequence[Task]) -> None:
+        assert slot not in {seat.place for seat in self._going}, "a slot is given what it can take"
+        for seat, task in zip(slot.seats(len(tasks)), tasks, strict=True):
+            attempts = self.scripts.get(task.name) or [[*epochs(1), "done"]]
+            n = sum(name == task.name for name, *_ in self.started)
+            self.started.append((task.name, seat, self.now))
+            self._going[seat] = task.name, list(attempts[min(n, len(attempts) - 1)])
         self.most_at_once = max(self.most_at_once, len(self._going))
 
     def pause(self, slot: Slot, reason: str) -> None:
@@ -88,7 +89,8 @@ class FakePool:
 
     def kill(self, slot: Slot, reason: str) -> None:
         self.said.append(f"kill {self._going[slot][0]}: {reason}")
-        self._end(slot, Ended(slot, "died", reason))
+        for seat in [each for each in self._going if each.place == slot.place]:
+            self._end(seat, Ended(seat, "died", reason))
 
     def poll(self, timeout: float) -> list[Event]:
         self._looks += 1
@@ -160,10 +162,11 @@ class Fake:
         config: SweepConfig = SweepConfig(),  # noqa: B008  # it is frozen
         limits: Limits | None = None,
         tick: float = 1.0,
+        together: Sequence[Sequence[str]] = (),
     ) -> None:
         self.cells = [SweepCell(each) for each in plan(cells, out, config.attempts)]
         self.folder = SweepFolder(out, "fake")
-        self.folder.create([], [cell.name for cell in self.cells], threads=1)
+        self.folder.create([], [cell.name for cell in self.cells], 1, together)
         self.pool = FakePool(slots, out, scripts or {}, tick)
         self.view = Lines()
         self._config = config
@@ -496,3 +499,72 @@ def test_how_a_sweep_stands_is_kept_for_other_processes(cells: Cells, tmp_path: 
     fake.run()
     assert told == ["1 cell: 1 running; 6 s left"]  # as of 12 s: 4 of 10 epochs of 1 s are done
     assert fake.log.count(" 1 running") == 1  # once a minute, of 93 s
+
+
+# Cells that are trained together ----------------------------------------------------------------
+
+
+def test_the_cells_of_a_group_start_in_the_seats_of_one_slot(cells: Cells, tmp_path: Path) -> None:
+    a, b, alone, c = names_of(four := cells(model__kernel=[3, 5, 7, 9]))
+    fake = Fake(four, tmp_path, {a: [[*epochs(2), "done"]]}, together=[[a, b, c]])
+    standing = fake.run()
+    assert fake.pool.started[:3] == [
+        (a, CPU, 0.0),
+        (b, replace(CPU, seat=1), 0.0),
+        (c, replace(CPU, seat=2), 0.0),
+    ]
+    assert fake.started[3:] == [alone]  # once the last of them is over
+    assert set(states(standing).values()) == {"done"}
+    assert f"{a} starts on here, slot 0, 3 cells together" in fake.log
+
+
+@pytest.mark.parametrize("how", ["failed", "died", "no room"])
+def test_one_that_fails_in_company_is_tried_alone_and_that_is_not_counted(
+    how: Ending, cells: Cells, tmp_path: Path
+) -> None:
+    bad, good = names_of(two := cells(model__kernel=[3, 5]))
+    scripts = {bad: [[ended(how, "it is too large")], [*epochs(1), "done"]]}
+    fake = Fake(two, tmp_path, scripts, together=[[bad, good]], config=SweepConfig(attempts=1))
+    assert set(states(fake.run()).values()) == {"done"}
+    assert fake.started == [bad, good, bad]
+    assert f"{bad} ended and is tried again alone: it is too large" in fake.log
+
+
+def test_what_fails_alone_as_well_is_kept_as_failed(cells: Cells, tmp_path: Path) -> None:
+    bad, good = names_of(two := cells(model__kernel=[3, 5]))
+    fake = Fake(two, tmp_path, {bad: [[ended("failed")]]}, together=[[bad, good]])
+    assert states(fake.run()) == {bad: "failed", good: "done"}
+    assert fake.started == [bad, good, bad, bad, bad]
+
+
+def test_when_their_worker_dies_each_of_them_goes_on_alone(cells: Cells, tmp_path: Path) -> None:
+    """One of them did it: nobody knows which."""
+    a, b = names_of(two := cells(model__kernel=[3, 5]))
+    scripts = {
+        a: [[*epochs(1), lambda: None, ended("died")], ["done"]],
+        b: [[ended("died")], ["done"]],
+    }
+    fake = Fake(two, tmp_path, scripts, together=[[a, b]])
+    assert set(states(fake.run()).values()) == {"done"}
+    assert fake.started == [a, b, a, b]
+    assert [slot.seat for _, slot, _ in fake.pool.started] == [0, 1, 0, 0]
+
+
+def test_a_group_that_gives_no_sign_of_life_is_killed_as_one(cells: Cells, tmp_path: Path) -> None:
+    a, b = names_of(two := cells(model__kernel=[3, 5]))
+    scripts: Scripts = {name: [[*epochs(1)], ["done"]] for name in (a, b)}
+    config = SweepConfig(silence_seconds=5)
+    fake = Fake(two, tmp_path, scripts, together=[[a, b]], config=config)
+    assert set(states(fake.run()).values()) == {"done"}
+
+
+def test_those_of_a_group_that_are_done_are_not_waited_for(
+    cells: Cells, leave_run: Callable[..., Run], tmp_path: Path
+) -> None:
+    done, a, b = names_of(three := cells(model__kernel=[3, 5, 7]))
+    leave_run(three[0], done=True)
+    fake = Fake(three, tmp_path, together=[[done, a, b]])
+    for cell in fake.cells[:1]:
+        cell.state = "done"
+    fake.run()
+    assert fake.started == [a, b]

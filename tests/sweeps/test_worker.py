@@ -111,8 +111,8 @@ def test_a_pause_counts_for_the_attempt_before_it_and_not_for_the_next(
     monkeypatch.setattr("os._exit", end)
     monkeypatch.setattr(Inbox, "_receive_dataset", lambda *_: "clips")
     for orders, pause in (
-        ([Data(None), Train(SLOT, task), Pause("someone came")], "someone came"),  # type: ignore[arg-type]
-        ([Data(None), Train(SLOT, task), Pause("x"), Train(SLOT, task)], None),  # type: ignore[arg-type]
+        ([Data(None), Train(SLOT, (task,)), Pause("someone came")], "someone came"),  # type: ignore[arg-type]
+        ([Data(None), Train(SLOT, (task,)), Pause("x"), Train(SLOT, (task,))], None),  # type: ignore[arg-type]
     ):
         theirs, ours = Pipe()
         assert isinstance(theirs, Connection)
@@ -124,4 +124,4 @@ def test_a_pause_counts_for_the_attempt_before_it_and_not_for_the_next(
             inbox.listen()
         theirs.close()
         assert inbox.pause == pause
-        assert inbox.tasks.get()[0] == Train(SLOT, task)
+        assert inbox.tasks.get()[0] == Train(SLOT, (task,))

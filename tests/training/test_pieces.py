@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -98,9 +99,16 @@ def gradient(
         engine.class_weights = engine.class_weights.double()
     engine.net.train()
     torch.manual_seed(3)
-    loss, _ = engine._step(data.indices("train"), torch.Generator().manual_seed(4))
+    loss = step(engine, data.indices("train"))
     gradients = [p.grad.flatten() for p in engine.net.parameters() if p.grad is not None]
     return torch.cat(gradients), loss, torch.get_rng_state()
+
+
+def step(engine: Engine, indices: NDArray[np.int64]) -> float:
+    """One step on the clips of some indices; its loss."""
+    engine.generator.manual_seed(4)
+    [(clips, labels)] = engine._fed([indices])
+    return float(engine._step(clips, labels)[0])
 
 
 def assert_divides(
@@ -338,7 +346,7 @@ def test_the_random_state_after_a_step_does_not_depend_on_memory(
     for each in (whole, engine):
         each.net.train()
         torch.manual_seed(5)
-        each._step(data.indices("train")[:32], torch.Generator().manual_seed(6))
+        step(each, data.indices("train")[:32])
         states.append(torch.get_rng_state())
     assert torch.equal(*states)
     assert (engine.pieces.at_most is not None) is divided

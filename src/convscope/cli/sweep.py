@@ -11,6 +11,7 @@ from convscope.cli.show import Json, log_to_stderr, print_json, print_table, war
 if TYPE_CHECKING:
     from convscope.sweeps.cells import Standing
     from convscope.sweeps.grid import SweepRecipe
+    from convscope.sweeps.run_sweep import Where
 
 
 STOPPED = 130
@@ -43,6 +44,14 @@ def sweep(
             "--ray", help="Train on a Ray cluster: its address, or auto.", metavar="ADDRESS"
         ),
     ] = None,
+    together: Annotated[
+        str,
+        typer.Option(
+            "--together",
+            help="Cells of one architecture at once in one process; auto: on a GPU where it pays.",
+            metavar="K|auto",
+        ),
+    ] = "auto",
     servers: Annotated[
         Path | None,
         typer.Option(
@@ -60,13 +69,14 @@ def sweep(
     log_to_stderr()
     if ray is not None and workers is not None:
         raise typer.BadParameter("give --workers or --ray, not both")
+    where = _where(workers, ray, servers, together)
     paths, assignments = _told_apart(recipes)
     with computing():
         recipe = read_sweep(paths, assignments)
     if dry_run:
         _print_plan(recipe, out, json)
         return
-    standing = _train(recipe, out, workers, ray, servers)
+    standing = _train(recipe, out, where)
     summary = _summary(standing, out)
     if json:
         print_json(summary)
@@ -78,6 +88,18 @@ def sweep(
         raise typer.Exit(STOPPED)
     if summary["failed"]:
         raise typer.Exit(1)
+
+
+def _where(workers: int | None, ray: str | None, servers: Path | None, together: str) -> "Where":
+    from convscope.sweeps.run_sweep import Where
+
+    if together == "auto":
+        return Where(workers, ray, servers)
+    if not together.isdecimal() or int(together) < 1:
+        raise typer.BadParameter(f"--together: expected a number of cells or auto, got {together}")
+    if ray is not None:
+        raise typer.BadParameter("give --together or --ray, not both: a cluster trains cells alone")
+    return Where(workers, None, servers, int(together))
 
 
 def _told_apart(words: list[str]) -> tuple[list[Path], list[str]]:
@@ -101,14 +123,12 @@ def _print_plan(recipe: "SweepRecipe", out: Path, json: bool) -> None:
         print_table(plan_table(planned))
 
 
-def _train(
-    recipe: "SweepRecipe", out: Path, workers: int | None, ray: str | None, servers: Path | None
-) -> "Standing":
+def _train(recipe: "SweepRecipe", out: Path, where: "Where") -> "Standing":
     from convscope.cli.sweep_view import sweep_view
-    from convscope.sweeps.run_sweep import Where, run_sweep
+    from convscope.sweeps.run_sweep import run_sweep
 
     with resumable(), computing(), sweep_view() as view:
-        return run_sweep(recipe, out, Where(workers, ray, servers), view)
+        return run_sweep(recipe, out, where, view)
 
 
 def _summary(standing: "Standing", out: Path) -> dict[str, Any]:

@@ -28,6 +28,9 @@ class TrainingBar(Watcher):
     ) -> None:
         self._bar.stop()
 
+    def start(self, execution: str) -> None:
+        self._bar.console.print(f"trains on {execution}", highlight=False)
+
     def step(self, epoch: int, done: int, total: int) -> None:
         self._bar.tell(
             completed=epoch - 1 + done / total,

@@ -9,12 +9,14 @@ class RReLU(nn.RReLU):
     """x where x > 0, else a · x: a uniform in [lower, upper] in training, their mean in evaluation.
 
     torch's own draws slopes on a CPU for the negative numbers alone, so that the slopes of one clip
-    depend on the clips before it. Here every number has a slope drawn, used or not.
+    depend on the clips before it. Here every number has a slope drawn, used or not, in an
+    order that does not depend on how x lies in memory.
     """
 
     def forward(self, x: Tensor) -> Tensor:
         if self.training:
-            slopes = torch.empty_like(x).uniform_(self.lower, self.upper)
+            slopes = torch.empty_like(x, memory_format=torch.contiguous_format)
+            slopes.uniform_(self.lower, self.upper)
             return x * slopes.masked_fill_(x > 0, 1)
         return F.leaky_relu(x, (self.lower + self.upper) / 2)
 
@@ -46,7 +48,7 @@ class Centre(nn.Module):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        return x - x.mean(2, keepdim=True)
+        return x - x.mean(-1, keepdim=True)
 
 
 class Residual(nn.Sequential):

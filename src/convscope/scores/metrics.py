@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn import metrics
 
 from convscope.errors import UserError
 from convscope.scores.intervals import Interval, wilson
@@ -179,6 +178,8 @@ def _mean_scores(matrix: ConfusionMatrix, average: str) -> MeanScores:
 
 def _precision_recall_f1(matrix: ConfusionMatrix, average: str | None) -> list[Any]:
     """From scikit-learn, which takes pairs of labels: one pair a cell, weighing its count."""
+    from sklearn import metrics  # 1.5 s of a training's start, where nothing is scored yet
+
     actual, predicted = np.nonzero(matrix)
     return list(
         metrics.precision_recall_fscore_support(

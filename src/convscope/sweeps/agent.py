@@ -172,7 +172,7 @@ class Agent:
         put(run, order.files)
         changes = self._runs[order.slot] = Changes(run)
         changes.take()
-        self._pool.start(order.slot, replace(order.task, out=self._out))
+        self._pool.start(order.slot, [replace(order.task, out=self._out)])
 
     def _poll(self, timeout: float) -> list[Event]:
         try:

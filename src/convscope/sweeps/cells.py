@@ -23,6 +23,8 @@ class SweepCell:
         step: the share of the present epoch that is done.
         failures: attempts in a row that ended badly, without a finished epoch.
         gained: whether the present attempt has finished an epoch.
+        in_company: whether the present attempt is made together with others.
+        alone: it is trained alone from now on, as an attempt in company ended badly.
         started: when the present attempt began.
         heard: when it last gave a sign of life.
         not_before: it does not start earlier.
@@ -37,6 +39,8 @@ class SweepCell:
     step: float = 0.0
     failures: int = 0
     gained: bool = False
+    in_company: bool = False
+    alone: bool = False
     started: float = 0.0
     heard: float = 0.0
     not_before: float = 0.0

@@ -5,7 +5,7 @@ each epoch, and this process alone writes run folders.
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -119,12 +119,13 @@ class RayPool:
         rooms = [member.room for member in self._members.values() if member.room]
         return min((room.threads for room in rooms), default=1)
 
-    def start(self, slot: Slot, task: Task) -> None:
-        """Send a cell to a slot that is free, with what is kept of it.
+    def start(self, slot: Slot, tasks: Sequence[Task]) -> None:
+        """Send a cell to a slot that is free, with what is kept of it. On a cluster it is alone.
 
         Raises:
             RunFailed: where its folder cannot be written.
         """
+        [task] = tasks
         try:
             away = Away(Run(task.out / task.name))
         except Held as error:

@@ -1,7 +1,7 @@
 """The driver: gives the cells of a sweep to the slots of a pool until none is left to train."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
@@ -38,14 +38,14 @@ class Pool(Protocol):
     def threads(self) -> int:
         """CPU threads for each of them, so that together they take what there is."""
 
-    def start(self, slot: Slot, task: Task) -> None:
-        """Train a cell in a slot that is free."""
+    def start(self, slot: Slot, tasks: Sequence[Task]) -> None:
+        """Train a cell, or several together, in a slot that is free."""
 
     def pause(self, slot: Slot, reason: str) -> None:
-        """End the attempt in a slot after its next epoch."""
+        """End what goes on in a slot, in all its seats, after its next epoch."""
 
     def kill(self, slot: Slot, reason: str) -> None:
-        """End the attempt in a slot at once."""
+        """End what goes on in a slot, in all its seats, at once."""
 
     def poll(self, timeout: float) -> list[Event]:
         """What came to pass, after at most `timeout` seconds where it was nothing."""
@@ -104,6 +104,7 @@ class Driver:
         self._politeness = politeness
         self._clock = clock
         self._running: dict[Slot, SweepCell] = {}
+        self._groups = {name: i for i, names in enumerate(sweep.folder.together) for name in names}
         self._pace = Pace()
         self._told = self._logged = clock()
 
@@ -131,23 +132,39 @@ class Driver:
     def _start_cells(self) -> None:
         self._drop_cancelled()
         waiting = [cell for cell in self._sweep.cells if cell.state == "waiting"]
+        taken = {seat.place for seat in self._running}
         for slot in self._pool.slots:
-            if slot not in self._running:
-                cell = self._next(slot, waiting)
-                if cell is not None:
+            if slot not in taken and (cells := self._next(slot, waiting)):
+                for cell in cells:
                     waiting.remove(cell)
-                    self._start(slot, cell)
+                self._start(slot, cells)
 
-    def _next(self, slot: Slot, waiting: list[SweepCell]) -> SweepCell | None:
-        """The first cell that may start in a slot; the others are told why they may not."""
+    def _next(self, slot: Slot, waiting: list[SweepCell]) -> list[SweepCell]:
+        """The first cell that may start in a slot, and those that are trained together with it.
+
+        The others are told why they may not start.
+        """
         now, running = self._clock(), list(self._running.values())
         for cell in waiting:
             if cell.not_before > now or not _suits(cell, slot):
                 continue
-            cell.reason = self._politeness.why_wait(slot, cell, running) or self._why_held(cell)
+            group = self._group(cell, waiting)
+            wait = self._politeness.why_wait(slot, cell, running, len(group))
+            cell.reason = wait or self._why_held(cell)
             if cell.reason is None:
-                return cell
-        return None
+                return [each for each in group if each is cell or not self._why_held(each)]
+        return []
+
+    def _group(self, cell: SweepCell, waiting: list[SweepCell]) -> list[SweepCell]:
+        """A cell and those that can begin together with it."""
+        group, now = self._groups.get(cell.name), self._clock()
+        if group is None or cell.alone:
+            return [cell]
+        return [
+            each
+            for each in waiting
+            if self._groups.get(each.name) == group and not each.alone and each.not_before <= now
+        ]
 
     def _why_held(self, cell: SweepCell) -> str | None:
         """Why a cell waits that another process trains; None where nobody does."""
@@ -157,18 +174,17 @@ class Driver:
         cell.not_before = self._clock() + WAIT_SECONDS["held"]
         return "another process trains it"
 
-    def _start(self, slot: Slot, cell: SweepCell) -> None:
-        cell.state, cell.reason, cell.slot = "running", None, slot
-        cell.started = cell.heard = self._clock()
-        cell.gained, cell.step = False, 0.0
-        self._running[slot] = cell
+    def _start(self, slot: Slot, cells: list[SweepCell]) -> None:
+        for seat, cell in zip(slot.seats(len(cells)), cells, strict=True):
+            cell.state, cell.reason, cell.slot = "running", None, seat
+            cell.started = cell.heard = self._clock()
+            cell.gained, cell.step, cell.in_company = False, 0.0, len(cells) > 1
+            self._running[seat] = cell
         folder = self._sweep.folder
-        self._pool.start(
-            slot, Task(cell.name, cell.planned.cell.config, folder.out, folder.threads)
-        )
-        where = slot.host if slot.gpu is None else f"{slot.host}, {slot.gpu}"
-        goes_on = f" after epoch {cell.epoch}" if cell.epoch else ""
-        self._log(f"{cell.name} starts{goes_on} on {where}, slot {slot.index}")
+        configs = [(cell.name, cell.planned.cell.config) for cell in cells]
+        self._pool.start(slot, [Task(*each, folder.out, folder.threads) for each in configs])
+        for cell in cells:
+            self._log(f"{cell.name} starts{_how(cell, slot, len(cells))}")
 
     def _heed(self, event: Event) -> None:
         cell = self._running.get(event.slot)
@@ -213,6 +229,9 @@ class Driver:
                 raise RunFailed(ended.reason or "the folder of runs cannot be written")
             case "died" if self._run(cell).is_done:
                 self._finish(cell)  # its last word was lost, not its result
+            case "failed" | "died" | "no room" if cell.in_company:
+                cell.alone = True  # whoever's fault it was: the others must not suffer from it
+                self._log(f"{cell.name} ended and is tried again alone: {ended.reason}")
             case "no data":
                 self._fail_without_data(cell, ended.reason)
             case "failed" | "died":
@@ -328,6 +347,14 @@ class Driver:
 
 CANCELLED = "cancelled"
 """The reason for which a cell is paused that its user does not want any more."""
+
+
+def _how(cell: SweepCell, slot: Slot, n_together: int) -> str:
+    """From where a cell goes on, in which slot, in what company."""
+    where = slot.host if slot.gpu is None else f"{slot.host}, {slot.gpu}"
+    goes_on = f" after epoch {cell.epoch}" if cell.epoch else ""
+    company = f", {n_together} cells together" if n_together > 1 else ""
+    return f"{goes_on} on {where}, slot {slot.index}{company}"
 
 
 def _suits(cell: SweepCell, slot: Slot) -> bool:

@@ -1,6 +1,7 @@
 """The folder of a sweep: what it is of, who drives it, and what people asked of it meanwhile.
 
-sweep.json      the recipes, the names of its cells, the threads of a worker; written once
+sweep.json      the recipes, the names of its cells, the threads of a worker, which cells are
+                trained together; written once
 driver.json     who drives it and how it stands; gone when nobody does
 cancelled.json  names of cells that are not to be trained
 stop            asks the driver to end
@@ -39,6 +40,7 @@ class _Content(BaseModel):
     threads: int = Field(ge=1)
     recipes: list[dict[str, Any]] = []
     cells: list[str] = []
+    together: list[list[str]] = []
 
 
 _CONTENT = TypeAdapter(_Content)
@@ -70,6 +72,11 @@ class SweepFolder:
         return self._content.cells
 
     @property
+    def together(self) -> list[list[str]]:
+        """The names of the cells that are trained at once in one process, group by group."""
+        return self._content.together
+
+    @property
     def threads(self) -> int:
         """CPU threads of a worker."""
         return self._content.threads
@@ -83,7 +90,13 @@ class SweepFolder:
     def exists(self) -> bool:
         return (self.path / SWEEP).is_file()
 
-    def create(self, recipes: Sequence[dict[str, Any]], cells: Sequence[str], threads: int) -> None:
+    def create(
+        self,
+        recipes: Sequence[dict[str, Any]],
+        cells: Sequence[str],
+        threads: int,
+        together: Sequence[Sequence[str]] = (),
+    ) -> None:
         """Write what the sweep is of; what was written first stays."""
         if not self.exists:
             content = {
@@ -91,6 +104,7 @@ class SweepFolder:
                 "threads": threads,
                 "recipes": list(recipes),
                 "cells": list(cells),
+                "together": [list(names) for names in together],
             }
             with self._writing():
                 self._write(SWEEP, content)

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -62,23 +63,23 @@ class LocalPool:
         """CPU threads of a worker."""
         return max(1, cores() // len(self.slots))
 
-    def start(self, slot: Slot, task: Task) -> None:
-        """Train a cell in a slot that is free, once its data are loaded."""
+    def start(self, slot: Slot, tasks: Sequence[Task]) -> None:
+        """Train a cell, or several together, in a slot that is free, once the data are loaded."""
         try:
             worker = self._workers.get(slot) or _Worker(slot, self._log)
         except OSError as error:
             raise RunFailed(f"no worker can be started: {error}") from None
         self._workers[slot] = worker
-        worker.task = task
-        self._datasets.request(task)
+        worker.tasks = dict(zip(slot.seats(len(tasks)), tasks, strict=True))
+        self._datasets.request(tasks[0])
 
     def pause(self, slot: Slot, reason: str) -> None:
-        """End the attempt in a slot after its next epoch; one that waits for its data, at once."""
-        self._workers[slot].pause(reason)
+        """End the attempts in a slot after their next epoch; where they wait for data, at once."""
+        self._workers[slot.place].pause(reason)
 
     def kill(self, slot: Slot, reason: str) -> None:
-        """End the attempt in a slot at once, with its worker."""
-        self._workers[slot].kill(reason)
+        """End the attempts in a slot at once, with their worker."""
+        self._workers[slot.place].kill(reason)
 
     def poll(self, timeout: float) -> list[Event]:
         """What came to pass, after at most `timeout` seconds where it was nothing.
@@ -113,29 +114,29 @@ class LocalPool:
 
     def _begin_loaded(self) -> list[Event]:
         """Hand on the tasks whose data are there."""
-        events = [
-            self._begin(worker, worker.task)
+        return [
+            event
             for worker in self._workers.values()
-            if worker.task is not None and not worker.is_training
+            if worker.tasks and not worker.is_training
+            for event in self._begin(worker)
         ]
-        return [event for event in events if event is not None]
 
-    def _begin(self, worker: "_Worker", task: Task) -> Event | None:
-        """Hand on a task, or say what came of it before it could be."""
+    def _begin(self, worker: "_Worker") -> Sequence[Event]:
+        """Hand on tasks, or say what came of them before they could be."""
         if worker.paused is not None:
-            return worker.over("paused", worker.paused)
+            return worker.all_over("paused", worker.paused)
         try:
-            dataset = self._datasets.get(task)
+            dataset = self._datasets.get(next(iter(worker.tasks.values())))
         except Exception as error:
-            return worker.over("no data", _in_words(error))
+            return worker.all_over("no data", _in_words(error))
         if isinstance(dataset, tuple):
-            return Loading(worker.slot, *dataset)
+            return [Loading(seat, *dataset) for seat in worker.tasks]
         # Not before it has imported all: what two threads import at once they may see half made.
         if dataset is not None and worker.is_ready:
-            worker.train(task, dataset)
-        return None
+            worker.train(dataset)
+        return []
 
-    def _received(self, worker: "_Worker") -> list[Event]:
+    def _received(self, worker: "_Worker") -> Sequence[Event]:
         try:
             event: Event | Ready = worker.connection.recv()
         except (EOFError, OSError):
@@ -145,8 +146,9 @@ class LocalPool:
             worker.is_ready = True
             return []
         if isinstance(event, Ended):
-            event = worker.over(event.how, event.reason)
-            if worker.is_killed:  # too late, so that its next attempt must not be its last
+            event = worker.over(event.slot, event.how, event.reason)
+            # Killed too late: its next attempt must not be its last.
+            if worker.is_killed and not worker.tasks:
                 del self._workers[worker.slot]
                 worker.end()
         return [event]
@@ -158,7 +160,7 @@ class _Worker:
     def __init__(self, slot: Slot, log: Path) -> None:
         self.slot = slot
         self._log = log
-        self.task: Task | None = None
+        self.tasks: dict[Slot, Task] = {}
         self.is_ready = False
         self.is_training = False
         self.paused: str | None = None
@@ -181,13 +183,13 @@ class _Worker:
     def is_killed(self) -> bool:
         return self._reason is not None
 
-    def train(self, task: Task, dataset: SharedDataset) -> None:
-        """Begin with the task."""
+    def train(self, dataset: SharedDataset) -> None:
+        """Begin with the tasks."""
         self.is_training = True
         if dataset is not self._data:
             self._data = dataset
             self.send(Data(dataset.head), dataset.file)
-        self.send(Train(self.slot, task))
+        self.send(Train(self.slot, tuple(self.tasks.values())))
 
     def send(self, order: Order, file: BinaryIO | None = None) -> None:
         """Send an order; that the worker is dead is found when its answer is read."""
@@ -206,19 +208,23 @@ class _Worker:
         self._reason = reason
         self.process.kill()
 
-    def over(self, how: Ending, reason: str | None) -> Ended:
-        """The attempt is over; the worker is ready for another."""
-        self.task, self.is_training, self.paused = None, False, None
-        return Ended(self.slot, how, reason)
+    def over(self, seat: Slot, how: Ending, reason: str | None) -> Ended:
+        """An attempt is over; after the last of them the worker is ready for others."""
+        self.tasks.pop(seat, None)
+        if not self.tasks:
+            self.is_training, self.paused = False, None
+        return Ended(seat, how, reason)
 
-    def died(self) -> list[Event]:
-        """The process has ended, or is ended here; with it its task, if it had one."""
+    def all_over(self, how: Ending, reason: str | None) -> list[Ended]:
+        """All its attempts are over, in the same way."""
+        return [self.over(seat, how, reason) for seat in list(self.tasks)]
+
+    def died(self) -> Sequence[Event]:
+        """The process has ended, or is ended here; with it its tasks, if it had any."""
         self.end()
         if not self.is_ready and self.process.returncode >= 0:
             raise RunFailed(f"no worker can be started: what it said is in {self._log}")
-        if self.task is None:
-            return []
-        return [self.over("died", self._reason or _cause_of_death(self.process.returncode))]
+        return self.all_over("died", self._reason or _cause_of_death(self.process.returncode))
 
     def end(self) -> None:
         try:

@@ -1,6 +1,6 @@
 """What a driver and its workers tell each other."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -16,11 +16,22 @@ class Slot:
         host: the name of its machine.
         index: its number on that machine.
         gpu: the UUID of the GPU that it computes on; None for the CPU.
+        seat: which of the cells that are trained there together; the first is 0.
     """
 
     host: str
     index: int
     gpu: str | None = None
+    seat: int = 0
+
+    @property
+    def place(self) -> "Slot":
+        """The slot without the seat: the same for all cells in it."""
+        return replace(self, seat=0)
+
+    def seats(self, n: int) -> list["Slot"]:
+        """One for each of `n` cells."""
+        return [replace(self, seat=seat) for seat in range(n)]
 
 
 @dataclass(frozen=True)
@@ -83,7 +94,7 @@ class EpochKept:
 
 @dataclass(frozen=True)
 class Ended:
-    """An attempt is over, and its slot is free."""
+    """An attempt is over, and its slot is free, or its seat in it."""
 
     slot: Slot
     how: Ending
@@ -108,10 +119,10 @@ class Data:
 
 @dataclass(frozen=True)
 class Train:
-    """One attempt at one cell."""
+    """One attempt at a cell, or at several that are trained together."""
 
     slot: Slot
-    task: Task
+    tasks: tuple[Task, ...]
 
 
 @dataclass(frozen=True)

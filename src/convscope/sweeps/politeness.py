@@ -3,8 +3,10 @@
 import getpass
 from collections.abc import Callable, Sequence
 
-from convscope.servers.admission import must_pause, why_wait
+from convscope.servers.admission import find_gpu, must_pause, why_wait
+from convscope.servers.booked import NO_GPU
 from convscope.servers.limits import Limits
+from convscope.sweeps.booked import WhyBooked, nobody
 from convscope.sweeps.cells import SweepCell
 from convscope.sweeps.messages import Slot
 from convscope.sweeps.monitor import Reading
@@ -18,6 +20,7 @@ class Politeness:
         reading: the latest reading of a host; None while there is none.
         threads: what each of our workers adds to the load of its machine.
         login: ours.
+        why_booked: says what other people have booked.
     """
 
     def __init__(
@@ -26,26 +29,36 @@ class Politeness:
         reading: Callable[[str], Reading | None],
         threads: int,
         login: str | None = None,
+        why_booked: WhyBooked = nobody,
     ) -> None:
         self._limits_for = limits_for
         self._reading = reading
         self._threads = threads
         self._login = login or getpass.getuser()
+        self._why_booked = why_booked
 
-    def why_wait(self, slot: Slot, cell: SweepCell, running: Sequence[SweepCell]) -> str | None:
+    def why_wait(
+        self, slot: Slot, cell: SweepCell, running: Sequence[SweepCell], n_together: int = 1
+    ) -> str | None:
         """Why a cell may not start in a slot now; None where it may.
 
         Args:
             slot: that is free.
             cell: that is to start there.
             running: our cells that run, wherever that is.
+            n_together: so many cells of its size are to start there together.
         """
-        limits = self._limits(slot)
-        if limits is None:
-            return None
-        reading = self._reading(slot.host)
-        if reading is None:
+        limits, reading = self._limits(slot), self._reading(slot.host)
+        if reading is None and (limits or slot.gpu):
             return f"a first look at {slot.host}"
+        return self._booked(slot) or self._why_full(slot, cell, running, n_together)
+
+    def _why_full(
+        self, slot: Slot, cell: SweepCell, running: Sequence[SweepCell], n_together: int
+    ) -> str | None:
+        limits, reading = self._limits(slot), self._reading(slot.host)
+        if limits is None or reading is None:
+            return None
         beside = _beside(slot, running)
         if beside and not all(each.memory_bytes is not None for each in [cell, *beside]):
             return "the GPU to be free, as its memory was not measured yet"
@@ -53,19 +66,31 @@ class Politeness:
             reading.machine,
             limits,
             slot.gpu,
-            cell.memory_bytes,
+            cell.memory_bytes and cell.memory_bytes * n_together,
             reading.own_pids,
             self._login,
-            our_load=self._threads * sum(each.host == slot.host for each in running),
+            our_load=self._threads * _workers(slot.host, running),
             our_gpu_bytes=sum(each.memory_bytes or 0 for each in beside),
         )
 
     def is_crowded(self, slot: Slot, running: Sequence[SweepCell]) -> bool:
         """Whether something else than what has just ended in a slot holds memory of its GPU."""
-        return bool(_beside(slot, running)) or self.must_pause(slot) is not None
+        return bool(_beside(slot, running)) or self._others(slot) is not None
 
     def must_pause(self, slot: Slot) -> str | None:
         """Why what runs in a slot must make way there; None where it need not."""
+        return self._others(slot) or (self._booked(slot) if slot.gpu is not None else None)
+
+    def _booked(self, slot: Slot) -> str | None:
+        """Who else has booked what a slot runs on."""
+        if slot.gpu is None:
+            return self._why_booked(slot.host, NO_GPU)
+        reading = self._reading(slot.host)
+        gpu = find_gpu(reading.machine, slot.gpu) if reading else None
+        return self._why_booked(slot.host, gpu["index"] if gpu else None)
+
+    def _others(self, slot: Slot) -> str | None:
+        """Whose process has come to the GPU of a slot."""
         limits, reading = self._limits(slot), self._reading(slot.host)
         if limits is None or reading is None or slot.gpu is None:
             return None
@@ -74,6 +99,11 @@ class Politeness:
     def _limits(self, slot: Slot) -> Limits | None:
         """Without thresholds only a GPU is looked at."""
         return self._limits_for(slot.host) or (Limits() if slot.gpu is not None else None)
+
+
+def _workers(host: str, running: Sequence[SweepCell]) -> int:
+    """How many of our workers are busy on a machine."""
+    return len({each.slot.place for each in running if each.slot and each.slot.host == host})
 
 
 def _beside(slot: Slot, running: Sequence[SweepCell]) -> list[SweepCell]:

@@ -11,6 +11,7 @@ from convscope.run import STATE, Run
 from convscope.servers.limits import Limits
 from convscope.servers.sensor import read_machine
 from convscope.servers.servers_file import ServersFile, read_servers_file
+from convscope.sweeps.booked import heeding_bookings
 from convscope.sweeps.cells import Standing, SweepCell
 from convscope.sweeps.config import SweepConfig
 from convscope.sweeps.driver import Driver, Pool, Sweep, View
@@ -20,6 +21,7 @@ from convscope.sweeps.local import LocalPool
 from convscope.sweeps.plan import PlannedCell, failures, order, plan
 from convscope.sweeps.politeness import Politeness
 from convscope.sweeps.slots import local_slots
+from convscope.sweeps.together import settle
 from convscope.training.attempt import Held, held
 
 
@@ -31,11 +33,14 @@ class Where:
         workers: cells at once on this machine; None: as many as fit.
         ray: the address of a Ray cluster; None: this machine.
         servers: the file of thresholds; None: the one that is found.
+        together: cells of one architecture at once in one process; None: on a GPU as many as a
+            measurement says that it pays for, on a CPU one. It counts when a sweep first starts.
     """
 
     workers: int | None = None
     ray: str | None = None
     servers: Path | None = None
+    together: int | None = None
 
 
 def run_sweep(recipe: SweepRecipe, out: Path, where: Where, view: View) -> Standing:
@@ -45,7 +50,8 @@ def run_sweep(recipe: SweepRecipe, out: Path, where: Where, view: View) -> Stand
         UserError: where another process drives this sweep, or it cannot be trained here.
         RunFailed: where the folder of runs cannot be written.
     """
-    limits_for = _limits(read_servers_file(where.servers), recipe.config)
+    servers = read_servers_file(where.servers)
+    limits_for = _limits(servers, recipe.config)
     folder = SweepFolder(out, recipe.name)
     with folder.held() as dead:
         if dead:
@@ -53,9 +59,15 @@ def run_sweep(recipe: SweepRecipe, out: Path, where: Where, view: View) -> Stand
             folder.log(f"takes over from {who}, which is dead")
         planned = plan(recipe.cells, out, recipe.config.attempts)
         sweep = Sweep(folder, _cells(planned, folder), recipe.config, view)
-        pool = _pool(planned, sweep, where)
-        folder.create(recipe.recipes, [cell.name for cell in recipe.cells], pool.threads)
-        return Driver(sweep, pool, Politeness(limits_for, pool.reading, folder.threads)).run()
+        with heeding_bookings(servers, sweep.log) as why_booked:
+            pool = _pool(planned, sweep, where)
+            if not folder.exists:
+                polite = Politeness(limits_for, pool.reading, pool.threads, why_booked=why_booked)
+                together = settle(sweep, pool, 1 if where.ray else where.together, polite)
+                names = [cell.name for cell in recipe.cells]
+                folder.create(recipe.recipes, names, pool.threads, together)
+            polite = Politeness(limits_for, pool.reading, folder.threads, why_booked=why_booked)
+            return Driver(sweep, pool, polite).run()
 
 
 def _pool(planned: Iterable[PlannedCell], sweep: Sweep, where: Where) -> Pool:

@@ -3,7 +3,7 @@
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from convscope.data.dataset import Dataset
@@ -11,9 +11,10 @@ from convscope.errors import NoRoom, RunFailed, UserError
 from convscope.run import STATE, Run
 from convscope.sweeps.messages import Ended, Ending, EpochKept, Event, Slot, Stepped, Task
 from convscope.training.attempt import DiskFull, Held, Interrupted, Unwritable
-from convscope.training.cell import make_cell
+from convscope.training.cell import Cell, make_cell
 from convscope.training.checkpoint import DamagedState
 from convscope.training.fit import Watcher, fit
+from convscope.training.together import fit_together
 
 SECONDS_BETWEEN_SIGNS = 1.0
 """Steps are told of no more often."""
@@ -46,6 +47,31 @@ class Reporter(Watcher):
             raise Interrupted(self._inbox.pause)
 
 
+def train_tasks(
+    slot: Slot,
+    tasks: Sequence[Task],
+    dataset: Dataset,
+    tell: Callable[[Event], None],
+    inbox: Pausable,
+) -> Iterator[Ended]:
+    """Train a cell, or several together, as far as each goes.
+
+    Yields:
+        How each ended, as soon as it has.
+    """
+    if len(tasks) == 1:
+        yield train_task(slot, tasks[0], dataset, tell, inbox)
+        return
+    seats = slot.seats(len(tasks))
+    cells = [_cell(task, dataset) for task in tasks]
+    watchers = [Reporter(seat, tell, inbox) for seat in seats]
+    for place, outcome in fit_together(cells, dataset, tasks[0].out, watchers):
+        if isinstance(outcome, Exception):
+            yield Ended(seats[place], *_ending(outcome))
+        else:
+            yield Ended(seats[place], "done")
+
+
 def train_task(
     slot: Slot, task: Task, dataset: Dataset, tell: Callable[[Event], None], inbox: Pausable
 ) -> Ended:
@@ -75,9 +101,14 @@ def train_task(
 
 
 def _fit(task: Task, dataset: Dataset, watcher: Watcher) -> None:
+    cell = _cell(task, dataset)
+    fit(cell.model, dataset, cell.train, task.out, watcher)
+
+
+def _cell(task: Task, dataset: Dataset) -> Cell:
     cell = make_cell(task.config)
-    config = cell.train.model_copy(update={"threads": cell.train.threads or task.threads})
-    fit(cell.model, dataset, config, task.out, watcher)
+    threads = cell.train.threads or task.threads
+    return Cell(dataset.config, cell.model, cell.train.model_copy(update={"threads": threads}))
 
 
 def _ending(error: Exception) -> tuple[Ending, str]:

@@ -1,4 +1,4 @@
-"""A worker process: trains the cells that it is sent, one by one, and dies with its driver.
+"""A worker process: trains cells that it is sent, alone or together, and dies with its driver.
 
 It is started with the descriptor of a socket as its only argument. Over that it is sent `Data` and
 the file of the clips, `Train` and `Pause`, and answers `Ready` and then the events of each attempt.
@@ -78,12 +78,13 @@ def main() -> None:
 
 
 def _serve(connection: Connection, inbox: Inbox) -> None:
-    from convscope.sweeps.train_task import train_task
+    from convscope.sweeps.train_task import train_tasks
 
     connection.send(Ready())
     while True:
         train, dataset = inbox.tasks.get()
-        connection.send(train_task(train.slot, train.task, dataset, connection.send, inbox))
+        for ended in train_tasks(train.slot, train.tasks, dataset, connection.send, inbox):
+            connection.send(ended)
 
 
 def _connect(descriptor: int) -> Connection:

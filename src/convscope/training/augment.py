@@ -195,8 +195,8 @@ def _symmetric_beta(alpha: float, generator: torch.Generator) -> Tensor:
     """
     uniform = torch.rand(2, 64, generator=generator, device=generator.device)
     x, y = uniform.log() / alpha
-    accepted = torch.logaddexp(x, y) <= 0
-    return torch.sigmoid(x - y)[accepted.int().argmax()]
+    first = (torch.logaddexp(x, y) <= 0).int().argmax(dim=0, keepdim=True)
+    return torch.sigmoid(x - y).gather(0, first).squeeze(0)
 
 
 def _uniform(clips: Tensor, most: float, generator: torch.Generator) -> Tensor:

@@ -4,7 +4,7 @@
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -25,9 +24,14 @@ from convscope.models.spec import ModelSpec
 from convscope.training import seeding
 from convscope.training.augment import augment, mixup
 from convscope.training.config import TrainConfig
+from convscope.training.fast import accelerated
+from convscope.training.graph import StepGraph, why_no_graph
+from convscope.training.heap import keep_freed_memory
 from convscope.training.memory import halved, if_it_fits
 from convscope.training.optimizer import learning_rate, make_optimizer
 from convscope.training.pieces import Pieces
+from convscope.training.pooling import kernels
+from convscope.training.resident import Feed, Rows, taken
 from convscope.types import Clips, Labels, Logits, Split
 
 EVALUATION_BATCH = 256
@@ -37,6 +41,9 @@ EXPLODED = 1e3
 A single step may have more, and a training recover from it, as a net with 50 million dense weights
 does.
 """
+
+LOOKED_AT = 100
+"""Steps between two looks at the losses, for which a GPU must be waited for."""
 
 OnStep = Callable[[int, int, int], None]
 """Called after each step with the epoch, the number of its steps done, and of all its steps."""
@@ -65,47 +72,74 @@ class Batch(NamedTuple):
 
 
 class Engine:
-    """A net, its optimizer and its data on one device."""
+    """A net, its optimizer and its data on one device.
 
-    def __init__(self, spec: ModelSpec, data: Dataset, config: TrainConfig) -> None:
+    Args:
+        spec, data, config: what is trained.
+        feed: of the clips of `data`, where another engine has one: they lie on the device once.
+    """
+
+    def __init__(
+        self, spec: ModelSpec, data: Dataset, config: TrainConfig, feed: Feed | None = None
+    ) -> None:
         self.config = config
         self.data = data
         self.device = pick_device(config.device)
+        if self.device.type == "cpu":
+            keep_freed_memory()
         with self._seeded(seeding.WEIGHTS):
             net = build(spec, data.config.shape, data.n_classes)
         # Channels last: 1.3 to 1.5 times as fast for 2-D nets on a CPU; 1-D nets are not touched.
         self.net: nn.Module = net.to(self.device)
         self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # unknown to its stubs
-        self.pieces = Pieces(self.net, self.device, config)
+        self.forward = accelerated(self.net)
         self.front = front_end(data.config).to(self.device)
         self.optimizer = make_optimizer(self.net, config)
+        self.generator = torch.Generator(self.device)
         self.train_indices = self._balanced(data.indices("train"))
         self.class_weights = self._class_weights()
+        self.labels = torch.tensor(data.labels, device=self.device)
+        self.feed = feed or Feed(data.clips, self.device)
+        self.pieces = Pieces(self.net, self.device, config, self.feed.let_go)
+        self.why_no_graph = why_no_graph(spec, self.optimizer, self.device)
+        self.graph = None if self.why_no_graph else self._graph()
+
+    @property
+    def execution(self) -> str:
+        """How steps are executed, in a line."""
+        parts = [self.device.type, self.config.precision]
+        parts.append("channels last" if self.forward is not self.net else "layer by layer")
+        if self.device.type == "cuda":
+            why_not = self.why_no_graph or (self.graph and self.graph.why_not)
+            parts.append("Triton" if kernels().module else f"no Triton ({kernels().why_not})")
+            parts.append(f"no CUDA graph ({why_not})" if why_not else "CUDA graph")
+        return ", ".join([*parts, str(self.feed)])
 
     def train_epoch(self, epoch: int, on_step: OnStep) -> dict[str, float]:
         """One pass over the training clips; `epoch` counts from 1.
+
+        Losses stay on the device: they are looked at every `LOOKED_AT` steps, and at the end.
 
         Raises:
             RunFailed: for a loss that is not finite, naming epoch and step.
             NoRoom: where memory does not hold a step; see `Pieces`.
         """
         batches = list(self._batches(epoch))
-        losses = torch.zeros(len(batches), dtype=torch.float64)
-        n_right = 0
-        generator = torch.Generator(self.device)
-        generator.manual_seed(seeding.stream(self.config.seed, seeding.AUGMENTATION, epoch))
+        record = torch.zeros(len(batches), 2, device=self.device)
+        self.generator.manual_seed(seeding.stream(self.config.seed, seeding.AUGMENTATION, epoch))
         self.net.train()
         with self._seeded(seeding.DROPOUT, epoch):
-            for step, indices in enumerate(batches):
+            for step, (clips, labels) in enumerate(self._fed(batches)):
                 self._set_learning_rate(epoch - 1 + step / len(batches))
-                loss, right = self._step(indices, generator)
-                self._refuse_explosion(loss, f"epoch {epoch}, step {step + 1}", math.inf)
-                losses[step], n_right = loss, n_right + right
+                record[step] = self._step(clips, labels)
+                if (step + 1) % LOOKED_AT == 0 or step + 1 == len(batches):
+                    self._refuse_bad_steps(record[: step + 1], epoch, len(batches))
                 on_step(epoch, step + 1, len(batches))
+        losses, n_right = record.cpu().double().T
         sizes = torch.tensor([len(batch) for batch in batches])
         return {
             "train_loss": float((losses * sizes).sum() / sizes.sum()),
-            "train_accuracy": n_right / int(sizes.sum()),
+            "train_accuracy": float(n_right.sum() / sizes.sum()),
             "learning_rate": self._learning_rate,
         }
 
@@ -124,35 +158,57 @@ class Engine:
         """The net's answers on the clips of a split, in evaluation mode."""
         indices = self.data.indices(split)
         with self._precision():
-            logits = logits_of(self.net, self.front, self.data.clips, indices)
+            logits = logits_of(self.net, self.front, self.feed, indices)
         labels = self.data.labels[indices]
         loss = F.cross_entropy(torch.from_numpy(logits).double(), torch.from_numpy(labels))
         return Evaluation(logits, labels, float(loss))
 
-    def _step(self, indices: NDArray[np.int64], generator: torch.Generator) -> tuple[float, int]:
-        """One gradient step: the batch's mean loss, and how many clips it had right."""
-        batch = self._batch(indices, generator)
-        parts = self.pieces.each(len(indices), partial(self._backward, batch))
-        self.optimizer.step()
-        return sum(loss for loss, _ in parts), sum(right for _, right in parts)
+    def _step(self, clips: Tensor, labels: Tensor) -> Tensor:
+        """One gradient step on stored clips: the mean loss and how many were right, (2,)."""
+        whole = len(labels) == self.config.batch_size and self.pieces.at_most is None
+        if self.graph is not None and whole:
+            return self.graph(clips, labels)
+        return self._step_in_pieces(clips, labels)
 
-    def _batch(self, indices: NDArray[np.int64], generator: torch.Generator) -> Batch:
-        clips = self.front.scale(_gather(self.data.clips, indices, self.device))
-        labels = torch.from_numpy(self.data.labels[indices]).to(self.device)
-        clips = augment(clips, self.config.augment, generator, self._rate_hz)
-        clips, partner, weight = mixup(clips, self.config.augment, generator)
+    def _step_in_pieces(self, clips: Tensor, labels: Tensor) -> Tensor:
+        batch = self._batch(clips, labels)
+        parts = self.pieces.each(len(labels), partial(self._backward, batch))
+        self.optimizer.step()
+        return torch.stack(parts).sum(0)
+
+    def _step_undivided(self, clips: Tensor, labels: Tensor) -> Tensor:
+        """The same, without a look at memory or at the state of random numbers."""
+        self.net.zero_grad(set_to_none=True)
+        answer = self._backward(self._batch(clips, labels), slice(0, len(labels)))
+        self.optimizer.step()
+        return answer
+
+    def _graph(self) -> StepGraph:
+        return StepGraph(self._step_in_pieces, self._step_undivided, self.optimizer, self.generator)
+
+    def _fed(self, batches: Sequence[Rows]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Stored clips and labels of one batch after the other, on the device."""
+        order = torch.from_numpy(np.concatenate(batches)).to(self.device)
+        labels = self.labels[order].split([len(rows) for rows in batches])
+        return zip(self.feed.each(batches), labels, strict=True)
+
+    def _batch(self, stored: Tensor, labels: Tensor) -> Batch:
+        clips = self.front.scale(stored)
+        clips = augment(clips, self.config.augment, self.generator, self._rate_hz)
+        clips, partner, weight = mixup(clips, self.config.augment, self.generator)
         return Batch(clips, labels, labels[partner], weight)
 
-    def _backward(self, batch: Batch, rows: slice) -> tuple[float, int]:
+    def _backward(self, batch: Batch, rows: slice) -> Tensor:
         """Add the gradient of some rows; their part of the mean loss, how many they had right."""
         with self._precision():
-            logits = self.net(self.front(batch.clips[rows]))
+            logits = self.forward(self.front(batch.clips[rows]))
         loss = self._loss(logits, batch.labels, rows)
         if self.config.augment.mixup:
             other = self._loss(logits, batch.partners, rows)
             loss = batch.weight * loss + (1 - batch.weight) * other
         loss.backward()
-        return loss.item(), int((logits.argmax(1) == batch.labels[rows]).sum())
+        n_right = (logits.argmax(1) == batch.labels[rows]).sum()
+        return torch.stack([loss.detach(), n_right.to(loss.dtype)])
 
     def _loss(self, logits: Tensor, labels: Tensor, rows: slice) -> Tensor:
         """What some rows add to the mean loss over all labels: over all pieces, that mean."""
@@ -170,7 +226,7 @@ class Engine:
         """By how much clips count in a mean over them."""
         return len(labels) if self.class_weights is None else self.class_weights[labels].sum()
 
-    def _batches(self, epoch: int) -> Iterator[NDArray[np.int64]]:
+    def _batches(self, epoch: int) -> Iterator[Rows]:
         """The training clips in this epoch's order; a last batch that is cut to one is left out.
 
         Batch norm has no variance to learn from a single clip.
@@ -183,7 +239,7 @@ class Engine:
             if len(batch) > 1 or start == 0 or size == 1:
                 yield batch
 
-    def _balanced(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _balanced(self, indices: Rows) -> Rows:
         rng = np.random.default_rng(seeding.stream(self.config.seed, seeding.BALANCE))
         return indices[balanced_indices(self.data.labels[indices], self.data.config.balance, rng)]
 
@@ -201,6 +257,14 @@ class Engine:
     @property
     def _learning_rate(self) -> float:
         return float(self.optimizer.param_groups[0]["lr"])
+
+    def _refuse_bad_steps(self, record: Tensor, epoch: int, n_steps: int) -> None:
+        """Raise for the first step of an epoch whose loss is not finite."""
+        losses = record[:, 0].cpu()
+        for step in torch.nonzero(~losses.isfinite()).flatten().tolist():
+            self._set_learning_rate(epoch - 1 + step / n_steps)
+            where = f"epoch {epoch}, step {step + 1}"
+            self._refuse_explosion(float(losses[step]), where, math.inf)
 
     def _refuse_explosion(self, loss: float, where: str, most: float) -> None:
         if not math.isfinite(loss) or loss > most:
@@ -223,12 +287,7 @@ class Engine:
 
 
 @torch.inference_mode()
-def logits_of(
-    net: nn.Module,
-    front: FrontEnd,
-    clips: Clips,
-    indices: NDArray[np.int64],
-) -> Logits:
+def logits_of(net: nn.Module, front: FrontEnd, clips: Clips | Feed, indices: Rows) -> Logits:
     """Logits (n_clips, n_classes) of `clips[indices]`, float32, with `net` in evaluation mode.
 
     Raises:
@@ -236,10 +295,11 @@ def logits_of(
     """
     net.eval()
     device = next(net.parameters()).device
+    take = clips.take if isinstance(clips, Feed) else partial(taken, clips, device)
+    forward = accelerated(net)
 
-    def answers(rows: NDArray[np.int64]) -> Tensor:
-        logits: Tensor = net(front(front.scale(_gather(clips, rows, device))))
-        return logits.float().cpu()
+    def answers(rows: Rows) -> Tensor:
+        return forward(front(front.scale(take(rows)))).float()
 
     parts, done, size = [], 0, EVALUATION_BATCH
     while done < len(indices):
@@ -250,7 +310,7 @@ def logits_of(
         else:
             parts.append(part)
             done += len(rows)
-    logits: Logits = torch.cat(parts).numpy()
+    logits: Logits = torch.cat(parts).cpu().numpy()
     return logits
 
 
@@ -273,14 +333,3 @@ def pick_device(name: str) -> torch.device:
             "convscope doctor"
         )
     return torch.device(name)
-
-
-def _gather(clips: Clips, indices: NDArray[np.int64], device: torch.device) -> Tensor:
-    """Stored clips on the device, in C order.
-
-    NumPy keeps odd strides on axes of length 1; torch would choose another convolution by them,
-    and the last bits of a result would depend on how the array came about.
-    """
-    batch = np.ascontiguousarray(clips[indices])
-    flat = torch.from_numpy(batch.reshape(-1))
-    return flat.view(batch.shape).to(device, non_blocking=True)

@@ -22,6 +22,9 @@ from convscope.training.memory import peak_memory, reset_peak
 class Watcher:
     """Is told how a training gets on; this one does nothing."""
 
+    def start(self, execution: str) -> None:
+        """The first step comes next; `execution` says in a line how steps are executed."""
+
     def step(self, epoch: int, done: int, total: int) -> None:
         """`done` of `total` steps of an epoch are made."""
 
@@ -55,32 +58,79 @@ def fit(
         if run.is_done:
             return run
         reset_peak(pick_device(config.device))
-        engine = Engine(spec, data, config)
-        progress = load_progress(run, engine)
-        first = progress.epoch + 1
-        while not progress.is_over(config.epochs, config.patience):
+        training = Training(run, Engine(spec, data, config), watcher)
+        watcher.start(training.engine.execution)
+        while not training.is_over:
             started = time.monotonic()
-            epoch = progress.epoch + 1
-            row = {"epoch": epoch, **engine.train_epoch(epoch, watcher.step)}
-            row |= engine.validate(epoch)
-            row["seconds"] = round(time.monotonic() - started, 3)
-            progress.add(row, engine.net)
-            if epoch == first or (engine.pieces.divided and not run.status.get("divided")):
-                run.write_status(**_measured(engine))
-            save_progress(run, engine, progress)
-            watcher.epoch(row)
-        engine.net.load_state_dict(progress.best)
-        _conclude(run, engine, progress)
+            row = training.engine.train_epoch(training.epoch, watcher.step)
+            training.keep(row, time.monotonic() - started)
+        training.conclude()
     return run
 
 
-def _measured(engine: Engine) -> dict[str, Any]:
-    """What the training knows of itself; that batch norm was divided is never taken back."""
-    divided = {"divided": True} if engine.pieces.divided else {}
-    return {"peak_memory_bytes": peak_memory(engine.device), **divided}
+class Training:
+    """A training whose run is held: how far it is, and what is kept of it.
+
+    Args:
+        run: where it is kept; it goes on from what lies there.
+        engine: its net and optimizer, fresh.
+        watcher: is told of each epoch that is kept.
+        n_together: so many trainings share this process's memory.
+    """
+
+    def __init__(self, run: Run, engine: Engine, watcher: Watcher, n_together: int = 1) -> None:
+        self.engine = engine
+        self.watcher = watcher
+        self._run = run
+        self._n_together = n_together
+        self._progress = load_progress(run, engine)
+        self._first = self.epoch
+
+    @property
+    def epoch(self) -> int:
+        """The number of the epoch to come, from 1."""
+        return self._progress.epoch + 1
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all epochs are done, or the last of them brought no gain."""
+        config = self.engine.config
+        return self._progress.is_over(config.epochs, config.patience)
+
+    def keep(self, trained: dict[str, float], seconds: float) -> None:
+        """Validate, and keep the epoch that is trained.
+
+        Args:
+            trained: what `Engine.train_epoch` gives.
+            seconds: that it took.
+        """
+        started = time.monotonic()
+        row = {"epoch": self.epoch, **trained, **self.engine.validate(self.epoch)}
+        row["seconds"] = round(seconds + time.monotonic() - started, 3)
+        self._progress.add(row, self.engine.net)
+        divided = self.engine.pieces.divided and not self._run.status.get("divided")
+        if row["epoch"] == self._first or divided:
+            self._run.write_status(**self._measured())
+        save_progress(self._run, self.engine, self._progress)
+        self.watcher.epoch(row)
+
+    def conclude(self) -> None:
+        """Write what the training was for."""
+        self.engine.net.load_state_dict(self._progress.best)
+        _conclude(self._run, self.engine, self._progress, self._measured())
+
+    def _measured(self) -> dict[str, Any]:
+        """What it knows of itself; that batch norm was divided is never taken back."""
+        divided = {"divided": True} if self.engine.pieces.divided else {}
+        peak = peak_memory(self.engine.device)
+        return {
+            "peak_memory_bytes": peak and peak // self._n_together,
+            "execution": self.engine.execution,
+            **divided,
+        }
 
 
-def _conclude(run: Run, engine: Engine, progress: Progress) -> None:
+def _conclude(run: Run, engine: Engine, progress: Progress, measured: dict[str, Any]) -> None:
     """Write what the training was for; the manifest last."""
     test = engine.evaluate("test")
     run.write_epochs(progress.rows)
@@ -88,7 +138,7 @@ def _conclude(run: Run, engine: Engine, progress: Progress) -> None:
     run.write_with(PREDICTIONS, lambda file: np.savez(file, **_predictions(engine.data, test)))
     results = _scores(engine, progress, test)
     run.write_json(SCORES, results)
-    run.write_status(state="done", chance=results["chance"], reason=None, **_measured(engine))
+    run.write_status(state="done", chance=results["chance"], reason=None, **measured)
     run.finish()
 
 

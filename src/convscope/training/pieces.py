@@ -51,7 +51,15 @@ class Pieces:
         divided: whether a batch was divided although there is batch norm: another training.
     """
 
-    def __init__(self, net: nn.Module, device: torch.device, config: TrainConfig) -> None:
+    def __init__(
+        self,
+        net: nn.Module,
+        device: torch.device,
+        config: TrainConfig,
+        make_room: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`make_room` lets go of what can be done without; it says whether there was any."""
+        self._make_room = make_room
         self.at_most = config.micro_batch
         self.divided = False
         self._net = net
@@ -71,7 +79,8 @@ class Pieces:
         """
         before = _State(self._net if self._may_divide else None, self._device)
         while (results := if_it_fits(lambda: self._once(n_clips, backward, before))) is None:
-            self._halve(n_clips)
+            if not self._make_room():
+                self._halve(n_clips)
             before.put_back()
         return results
 

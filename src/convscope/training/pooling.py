@@ -1,0 +1,143 @@
+"""Bias, max-pool and activation in one pass: in Triton on a GPU, else in plain torch.
+
+An activation a that rises everywhere, and a bias b that is the same over a window, change places
+with its maximum: max over i of a(x_i + b) = a(max over i of x_i + b). So both come after the pool,
+where there is less to compute, and for the way back a byte says which point was the maximum.
+"""
+
+import importlib.util
+from functools import cache
+from types import ModuleType
+from typing import Any, NamedTuple, TypeAlias
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+Size: TypeAlias = tuple[int, int]
+
+_MOST_POINTS = 256
+_DTYPES = (torch.float32, torch.bfloat16, torch.float16)
+
+
+def pooled(
+    x: Tensor,
+    size: Size = (1, 1),
+    ceil: bool = False,
+    activation: nn.Module | None = None,
+    bias: Tensor | None = None,
+) -> Tensor:
+    """max-pool(activation(x + bias)), with windows that do not overlap.
+
+    Args:
+        x: (n_clips, n_channels, height, width), channels last in memory where it is to be fast.
+        size: of a window; (1, 1) adds the bias and activates, no more.
+        ceil: whether a last, partial window counts.
+        activation: a module; None for none.
+        bias: (n_channels,); None for none.
+
+    Returns:
+        (n_clips, n_channels, rows, columns) of the type of `x`, differentiable once.
+    """
+    rising = _rising(activation)
+    if rising is None:
+        assert activation is not None
+        return pooled(activation(pooled(x, bias=bias)), size, ceil)
+    is_sum = rising.name == "none" and size == (1, 1)  # whose gradient needs no pass of its own
+    if not is_sum and _runs_on_kernels(x, size):
+        output: Tensor = _Pooled.apply(x, bias, size, ceil, rising)  # type: ignore[no-untyped-call]
+        return output
+    return _plain(x, size, ceil, activation, bias)
+
+
+def _plain(
+    x: Tensor, size: Size, ceil: bool, activation: nn.Module | None, bias: Tensor | None
+) -> Tensor:
+    if size != (1, 1):
+        x = F.max_pool2d(x, size, ceil_mode=ceil)
+    if bias is not None:
+        x = x + bias.to(x.dtype)[:, None, None]
+    return x if activation is None else activation(x)
+
+
+class Rising(NamedTuple):
+    """An activation that rises everywhere: its name in the kernels, its slope or alpha."""
+
+    name: str
+    slope: float = 0.0
+
+
+def _rising(activation: nn.Module | None) -> Rising | None:
+    """None for an activation that falls somewhere, or that the kernels do not know."""
+    match activation:
+        case None:
+            return Rising("none")
+        case nn.ReLU():
+            return Rising("relu")
+        case nn.Tanh():
+            return Rising("tanh")
+        case nn.LeakyReLU(negative_slope=slope) if slope >= 0:
+            return Rising("leaky_relu", float(slope))
+        case nn.ELU(alpha=alpha) if alpha >= 0:
+            return Rising("elu", float(alpha))
+    return None
+
+
+def _runs_on_kernels(x: Tensor, size: Size) -> bool:
+    fits = x.dtype in _DTYPES and size[0] * size[1] <= _MOST_POINTS and x.numel() > 0
+    return fits and x.is_cuda and kernels().module is not None
+
+
+class Kernels(NamedTuple):
+    """The module of kernels, or None and why there is none."""
+
+    module: ModuleType | None
+    why_not: str = ""
+
+
+@cache
+def kernels() -> Kernels:
+    """Triton's kernels, once a small one has run: it needs a GPU that it knows and a C compiler."""
+    if not torch.cuda.is_available():
+        return Kernels(None, "no GPU")
+    if importlib.util.find_spec("triton") is None:
+        return Kernels(None, "Triton is not installed")
+    try:
+        from convscope.training import kernels as module
+
+        module.forward(torch.zeros(1, 1, 1, 2, device="cuda"), None, (1, 2), (1, 1), 0, 0.0)
+        return Kernels(module)
+    except Exception as error:  # whatever a compiler or driver that does not fit makes it raise
+        first = next(iter(str(error).splitlines()), "")
+        return Kernels(None, f"Triton failed: {type(error).__name__}: {first}")
+
+
+class _Pooled(torch.autograd.Function):
+    """The kernels, forward and backward."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, bias: Tensor | None, size: Size, ceil: bool, rising: Rising
+    ) -> Tensor:
+        module = _module()
+        x = x.contiguous(memory_format=torch.channels_last)
+        by = tuple(-(-n // k) if ceil else n // k for n, k in zip(x.shape[2:], size, strict=True))
+        act = module.ACTIVATIONS[rising.name]
+        y, place = module.forward(x, bias, size, by, act, rising.slope)
+        ctx.save_for_backward(y, place)
+        ctx.how = x.shape, size, bias is not None, act, rising.slope
+        output: Tensor = y
+        return output
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
+        y, place = ctx.saved_tensors
+        dy = dy.contiguous(memory_format=torch.channels_last)
+        dx, dbias = _module().backward(dy, y, place, *ctx.how)
+        return dx, dbias, None, None, None
+
+
+def _module() -> Any:
+    return kernels().module
