@@ -131,6 +131,7 @@ def test_a_gradient_over_cut_rows_is_that_of_whole_ones(
     torch.manual_seed(0)
     conv = nn.Conv1d(2, 3, kernel, padding="same").double()
     x = torch.randn(n_clips, 2, width, dtype=torch.float64, requires_grad=True)
+    assert conv.bias is not None
     asked = [x, conv.weight, conv.bias]
     dy = torch.randn(n_clips, 3, width, dtype=torch.float64)
     theirs = torch.autograd.grad(conv(x).relu(), asked, dy)
@@ -144,7 +145,7 @@ def test_a_gradient_over_cut_rows_is_that_of_whole_ones(
 def test_maps_of_two_dimensions_strides_and_groups(kernel: int) -> None:
     torch.manual_seed(0)
     for options in ({"stride": 3}, {"groups": 2}, {"padding": 2}, {"bias": False}):
-        conv = nn.Conv2d(4, 6, (3, kernel), **options).double()  # type: ignore[arg-type]
+        conv = nn.Conv2d(4, 6, (3, kernel), **options).double()
         x = torch.randn(2, 4, 9, 70, dtype=torch.float64, requires_grad=True)
         theirs = conv(x)
         mine = convolved(x.contiguous(memory_format=torch.channels_last), conv)

@@ -23,6 +23,7 @@ from convscope.training.cell import make_cell
 from convscope.training.config import TrainConfig
 from convscope.training.engine import Engine, logits_of
 from convscope.training.fit import fit
+from convscope.training.heap import keep_freed_memory
 from convscope.training.memory import is_out_of_memory, peak_memory, reset_peak
 from convscope.training.noise import WholeBatchNoise
 from convscope.training.pieces import even
@@ -473,6 +474,8 @@ def test_errors_that_say_that_memory_is_too_small_are_told_from_others(
 
 def test_the_peak_counts_what_was_held_and_let_go_of() -> None:
     device = torch.device("cpu")
+    keep_freed_memory()
+    torch.ones(50_000_000)  # of a training before, and kept
     reset_peak(device)
     before = peak_memory(device)
     if before is None:

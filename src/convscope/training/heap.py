@@ -11,12 +11,21 @@ def keep_freed_memory() -> None:
 
     glibc otherwise maps each large tensor anew and gives it back at once, and the first write to
     every page of it costs a page fault: 2.5 times the time of a whole step was measured, on one
-    core. The process keeps the most that it ever held. Where the C library is another one, nothing
-    is done.
+    core. The process keeps the most that it ever held, until `give_back_freed_memory`. Where the C
+    library is another one, nothing is done.
     """
+    _call("mallopt", _MMAP_MAX, 0)
+    _call("mallopt", _TRIM_THRESHOLD, -1)
+
+
+def give_back_freed_memory() -> None:
+    """Have the C library give back what it keeps and nobody uses, as between two trainings."""
+    _call("malloc_trim", 0)
+
+
+def _call(function: str, *args: int) -> None:
+    """A function of glibc; nothing where the C library has none of that name."""
     try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError, TypeError):  # another C library; TypeError: Windows
+        getattr(ctypes.CDLL(None), function)(*args)
+    except (AttributeError, OSError, TypeError):  # TypeError: Windows
         return
-    mallopt(_MMAP_MAX, 0)
-    mallopt(_TRIM_THRESHOLD, -1)

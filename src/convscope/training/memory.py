@@ -8,6 +8,7 @@ from typing import TypeVar
 import torch
 
 from convscope.errors import NoRoom
+from convscope.training.heap import give_back_freed_memory
 
 Result = TypeVar("Result")
 
@@ -28,6 +29,7 @@ def reset_peak(device: torch.device) -> None:
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
         return
+    give_back_freed_memory()  # what a training before this one held is not of this one
     with suppress(OSError):
         (_PROCESS / "clear_refs").write_text("5")  # proc(5): VmHWM becomes what is held now
 
