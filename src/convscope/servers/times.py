@@ -10,6 +10,10 @@ SERIAL_START = datetime(1899, 12, 30)
 """Day 0 of the numbers as which Google Sheets keeps dates."""
 SERIALS = 36526, 73050
 """2000 to 2099: other numbers are no dates."""
+YEARS = range(2000, 2100)
+"""Other years are mistyped, or beyond what can be computed with."""
+LONGEST_OFFSET = timedelta(hours=14)
+"""No zone on earth is further ahead of UTC, or behind it."""
 
 DATE = (
     r"(?:(?P<year>[0-9]{4})-(?P<month>[0-9]{1,2})-(?P<day>[0-9]{1,2})"
@@ -67,10 +71,12 @@ def parse_moment(cell: str) -> Moment:
     found = match.groupdict()
     year, month, day = _date(found)
     try:
-        local = datetime(year, month, day) + _time(found)
+        local, offset = datetime(year, month, day) + _time(found), _offset(found["zone"])
     except (ValueError, OverflowError):
         raise ValueError(f"{EXPECTED}, got {cell!r:.60}, which is none") from None
-    return Moment(local, _offset(found["zone"]), found["hour"] is None)
+    if year not in YEARS:
+        raise ValueError(f"{EXPECTED}, got {cell!r:.60}, which is not in 2000 to 2099")
+    return Moment(local, offset, found["hour"] is None)
 
 
 def _from_serial(days: float, text: str) -> Moment:
@@ -115,4 +121,7 @@ def _offset(zone: str | None) -> timedelta | None:
     if zone is None or zone == "z":
         return None if zone is None else timedelta()
     sign = -1 if zone[0] == "-" else 1
-    return sign * timedelta(hours=int(zone[1:3]), minutes=int(zone[-2:]))
+    ahead = timedelta(hours=int(zone[1:3]), minutes=int(zone[-2:]))
+    if ahead > LONGEST_OFFSET or int(zone[-2:]) > 59:
+        raise ValueError(f"{zone} is no distance from UTC")
+    return sign * ahead
