@@ -76,7 +76,10 @@ def _expected(error: ErrorDetails) -> str:
     """What pydantic wants, without words of its own such as dictionary or instance."""
     if error["type"] in ("model_type", "model_attributes_type", "dict_type"):
         return "keys and values"
+    if error["type"] == "tuple_type":
+        return "a list"
     wanted = error["msg"].removeprefix("Input should be ").removeprefix("a valid ")
+    wanted = wanted.removeprefix("String should have ")
     is_type = error["type"].endswith(("_parsing", "_from_float"))  # these go on about the input
     return wanted.split(",")[0] if is_type else wanted
 

@@ -97,6 +97,25 @@ def test_a_server_is_found_by_its_host(home: Path, hostname: str, found: bool) -
         ("servers: {a: {}, b: {host: A}}", "servers: a and b are the same host, a: keep one"),
         ("servers: {a: {}, a: {}}", "is not YAML: line 1: a stands there twice: keep one of them"),
         ("servers: {7: {}}", r"servers\.7.*expected string"),
+        ("time_zone: Europe", "time_zone: expected a name such as Europe/Berlin, got 'Europe'"),
+        (f"time_zone: {'a' * 400}", "time_zone: expected a name such as Europe/Berlin"),
+        ("people: {Anna: anna}", r"people\.Anna: expected a list, got 'anna'"),
+        ("collect: {history: ~nobody.here/h}", r"history: expected a path, .* nobody's home"),
+        (
+            "sheet: {id: 1aBcDeFgHi, credentials: ~nobody.here/k}",
+            r"credentials: expected a path, .*nobody's home",
+        ),
+        ("sheet: {id: 1aBcDeFgHiJk, tab: t}", r"sheet\.credentials is missing( |$)"),
+        ("sheet: {id: short}", r"sheet\.id: expected at least 10 characters, got 'short'"),
+        (
+            "sheet: {id: 1aBcDeFgHi, credentials: k, tab: ''}",
+            r"sheet\.tab: expected at least 1 character",
+        ),
+        (
+            "sheet: {id: 1aBcDeFgHi, credentials: k, tab: t, server_column: ''}",
+            r"sheet\.server_column: expected at least 1 character",
+        ),
+        ("collect: {every_seconds: 1.0e+300}", r"every_seconds: expected less than or equal to"),
         ("servers: [a]", "servers: expected keys and values, got"),
         ("- a", r"expected keys such as servers and limits, got \['a'\]"),
         ("a: [", "is not YAML: line 1: "),
@@ -109,6 +128,26 @@ def test_a_mistake_is_told_in_one_line(home: Path, text: str, message: str) -> N
         read_servers_file(written(home / "bad.yaml", text))
     assert "\n" not in str(caught.value)
     assert str(caught.value).startswith(str(home / "bad.yaml"))
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["chat.lab.org/SECRET", "https:///SECRET", "'https://[x/SECRET'", "https://x/SECRET y",
+     "https://x/SECRETÄ", "https://x:y/SECRET", "[https://x/SECRET]", "ftp://x/SECRET"],
+)  # fmt: skip
+def test_a_wrong_webhook_is_told_without_its_secret(home: Path, address: str) -> None:
+    with pytest.raises(UserError, match="webhook: expected an address such as") as caught:
+        read_servers_file(written(home / "bad.yaml", f"collect: {{webhook: {address}}}"))
+    assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize("end", ["", "/edit", "?usp=sharing", "#gid=0", "/edit?gid=0#gid=0"])
+def test_the_sheets_whole_address_is_taken(home: Path, end: str) -> None:
+    address = f"https://docs.google.com/spreadsheets/d/1aBc-De_FgHiJk{end}"
+    text = f"sheet: {{id: '{address}', credentials: k, tab: t}}"
+    sheet = read_servers_file(written(home / "servers.yaml", text)).sheet
+    assert sheet
+    assert sheet.id == "1aBc-De_FgHiJk"
 
 
 def test_a_file_that_cannot_be_read_is_told(home: Path) -> None:

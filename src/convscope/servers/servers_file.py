@@ -1,6 +1,7 @@
 """servers.yaml: what a lab says of its machines."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -49,7 +50,7 @@ class ServersFile(Settings):
     def _is_a_zone(cls, value: str) -> str:
         try:
             ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError):
+        except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: a folder of zones
             raise ValueError(f"expected a name such as Europe/Berlin, got {value!r:.40}") from None
         return value
 
@@ -123,6 +124,7 @@ def read_servers_file(path: Path | None = None) -> ServersFile:
         return validated(ServersFile, _read_yaml(found), "file")
     except UserError as error:
         problem = str(error).removeprefix("file: ").removeprefix("file.")
+        problem = re.sub(r": give it in the recipe or as \S+", "", problem)
         raise UserError(f"{found}: {problem}") from None
 
 
