@@ -1,6 +1,7 @@
 """What a webhook is told, and how often."""
 
 import json
+import sqlite3
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -119,6 +120,24 @@ def test_a_new_start_of_the_collector_tells_nothing_twice(settings: CollectSetti
             tick(webhook, a=status)
         history.close()
     assert address.texts == ["a is down: no route", "a is back"]
+
+
+def test_a_history_on_a_full_disk_makes_nothing_be_told_twice(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_servers: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    address = Address()
+    webhook = Webhook(ADDRESS, history, address)
+    with monkeypatch.context() as patch:
+        patch.setattr(history, "tell_down", full)
+        for _ in range(3):
+            with pytest.raises(sqlite3.OperationalError):
+                tick(webhook, a="down")
+    tick(webhook, a="down")
+    assert address.texts == ["a is down: no route"]
+    assert history.down_told() == {"a"}
 
 
 def test_an_address_that_hangs_is_sent_nothing_else_until_it_has_answered(

@@ -30,6 +30,8 @@ class Webhook:
     def __init__(self, address: str, history: History, post: Post | None = None) -> None:
         self._address = address
         self._history = history
+        self._told = history.down_told()
+        self._is_kept = True
         self._post = post or post_json
         self._under_way: tuple[Thread, list[Exception], set[str]] | None = None
 
@@ -40,15 +42,16 @@ class Webhook:
 
         Raises:
             ConnectionError: where the address did not take it.
+            sqlite3.Error: where it did, but the history cannot keep that.
         """
         self._settle()
-        told = self._history.down_told()
-        found = news(states, told)
+        found = news(states, self._told)
         if found:
             down = {each["server"] for each in found if each["status"] == "down"}
             back = {each["server"] for each in found if each["status"] != "down"}
-            self._send(message(found), (told | down) - back)
+            self._send(message(found), (self._told | down) - back)
             self._settle()
+        self._keep()
 
     def _send(self, body: bytes, told: set[str]) -> None:
         errors: list[Exception] = []
@@ -65,7 +68,7 @@ class Webhook:
         thread.join(SECONDS)
 
     def _settle(self) -> None:
-        """Keep what was told; as long as a sending is under way, nothing else is sent."""
+        """Heed what was told; as long as a sending is under way, nothing else is sent."""
         if self._under_way is None:
             return
         thread, errors, told = self._under_way
@@ -74,7 +77,13 @@ class Webhook:
         self._under_way = None
         if errors:
             raise ConnectionError(f"{_host(self._address)}: {_why(errors[0])}")
-        self._history.tell_down(told)
+        self._told, self._is_kept = told, False
+
+    def _keep(self) -> None:
+        """A history that cannot be written for a while makes nothing be told twice."""
+        if not self._is_kept:
+            self._history.tell_down(self._told)
+            self._is_kept = True
 
 
 def news(states: Mapping[str, ServerState], told: set[str]) -> list[News]:
