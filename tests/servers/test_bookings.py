@@ -63,6 +63,11 @@ def test_a_row_of_several_gpus_is_a_booking_of_each() -> None:
     assert found.problems == ()
 
 
+def test_what_steers_a_terminal_is_no_part_of_a_name() -> None:
+    (booking,) = parsed(row(person="Eve\x1b[31m\u202e")).bookings
+    assert booking.person == "Eve [31m"
+
+
 def test_names_are_found_whatever_their_capitals_and_blanks() -> None:
     (booking,) = parsed(row(person=" bob  MÜLLER", server="GPU7 ")).bookings
     assert (booking.person, booking.server) == ("Bob Müller", "gpu7")

@@ -56,6 +56,13 @@ def test_a_row_says_what_the_record_says() -> None:
     }
 
 
+def test_no_text_is_longer_than_a_cell_takes() -> None:
+    record = {**RECORD, "logged_in": [f"login{i}" for i in range(10_000)]}
+    state = ServerState("gpu1", "up", NOW, record, NOW)
+    row = texts({"gpu1": state}, (), NOW, SERVERS)["gpu1"]
+    assert max(map(len, row.values())) < 50_000
+
+
 def test_of_a_server_that_never_answered_nothing_is_made_up() -> None:
     row = texts({}, (), NOW, SERVERS)["gpu2"]
     assert {column: text for column, text in row.items() if text} == {

@@ -118,6 +118,13 @@ def test_names_that_only_one_side_knows_are_told_once(lab: SheetLab) -> None:
     ]
 
 
+def test_what_steers_a_terminal_is_not_told(lab: SheetLab) -> None:
+    lab.theirs().cells[3][1] = "gpu9\x1b[2J\nconvscope: all is well " + "x" * 2000
+    lab.listener()(NOW, states(), {})
+    assert "gpu9 [2J convscope: all is well xxx" in lab.lines[0]
+    assert all(line.isprintable() and len(line) < 600 for line in lab.lines)
+
+
 def test_a_name_that_looks_like_a_formula_stays_text(lab: SheetLab) -> None:
     head = ["person", "server", "from", "to"]
     lab.spreadsheet.add_tab("Bookings", [head, ["=1+1", "gpu1", "2025-11-21", "2025-11-22"]])

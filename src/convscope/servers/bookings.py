@@ -11,7 +11,7 @@ from convscope.errors import UserError
 from convscope.servers.booking import Booking
 from convscope.servers.collect_settings import BookingsSettings
 from convscope.servers.servers_file import ServersFile
-from convscope.servers.sheet import Rows
+from convscope.servers.sheet import Rows, printable
 from convscope.servers.times import parse_moment
 from convscope.settings import suggest
 
@@ -128,7 +128,7 @@ def _columns(header: Sequence[str], settings: BookingsSettings) -> dict[str, int
 
 
 def _text(cell: str) -> str:
-    return " ".join(cell.split())
+    return printable(cell)
 
 
 @dataclass

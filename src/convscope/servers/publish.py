@@ -15,6 +15,8 @@ from convscope.servers.state import ServerState
 
 GIB = 2**30
 UNKNOWN = "?"
+MOST_CHARACTERS = 40_000
+"""A cell of a Google Sheet takes 50,000; one that is longer would make it refuse all others."""
 
 OURS = re.compile(
     r"up|slow|down|unknown|stale, was \w+|never"
@@ -73,7 +75,7 @@ def texts(
 
 
 def _row(view: View) -> dict[str, str]:
-    return {column: text(view) for column, (_, text) in COLUMNS.items()}
+    return {column: text(view)[:MOST_CHARACTERS] for column, (_, text) in COLUMNS.items()}
 
 
 def _status(view: View) -> str:

@@ -22,6 +22,11 @@ MAKER = "convscope"
 """The key of all our tags."""
 
 
+def printable(text: str) -> str:
+    """What people wrote, on one line and without what could steer a terminal."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
 class SheetBusy(Exception):
     """What was asked may or may not have been done, and may go well later."""
 

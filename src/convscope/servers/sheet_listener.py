@@ -11,12 +11,14 @@ from convscope.servers.booking import Booking
 from convscope.servers.bookings import parse_bookings
 from convscope.servers.publish import texts
 from convscope.servers.servers_file import ServersFile
-from convscope.servers.sheet import Sheet, SheetBusy, SheetRefused
+from convscope.servers.sheet import Sheet, SheetBusy, SheetRefused, printable
 from convscope.servers.sheet_table import SheetTable
 from convscope.servers.state import ServerState
 
 LOOKS = 6
 """So often in one tick the sheet is read, and mended where people moved things meanwhile."""
+LONGEST_LINE = 500
+"""No more of a line is told, whatever people wrote into a cell."""
 FIRST_WAIT_SECONDS = 10.0
 LONGEST_WAIT_SECONDS = 900.0
 
@@ -123,5 +125,5 @@ class SheetListener:
         """Tell what was not told at the last tick."""
         for line in lines:
             if line not in self._told:
-                self._tell(f"sheet: {line}")
+                self._tell(f"sheet: {printable(line)[:LONGEST_LINE]}")
         self._told = set(lines)
