@@ -200,3 +200,19 @@ def test_a_dry_run_writes_nothing_and_shows_it(tmp_path: Path) -> None:
             listen(0.0, {"a": state_of("a", "up")}, {})
     assert "a\n" in shown[0]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    folder = tmp_path / "file" / "state"
+    with (
+        pytest.raises(UserError, match=r"state cannot be held \(Not a directory\): expected"),
+        the_only_one(folder),
+    ):
+        pass
+
+
+def test_every_command_is_in_the_documentation() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "servers.md").read_text()
+    commands = ("status", "collect", "sheet", "metrics", "usage", "watch", "demo")
+    assert [name for name in commands if f"convscope servers {name}" not in page] == []

@@ -124,15 +124,20 @@ def the_only_one(folder: Path) -> Iterator[None]:
     """Hold a folder as the machine's one collector.
 
     Raises:
-        UserError: where another collector holds it.
+        UserError: where another collector holds it, or it cannot be made.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as held:
         try:
+            folder.mkdir(parents=True, exist_ok=True)
             held.enter_context(locked(folder))
         except BlockingIOError:
             raise UserError(
                 "a collector runs on this machine already, and one is enough: to look at the "
                 "servers beside it, convscope servers status"
+            ) from None
+        except OSError as error:
+            raise UserError(
+                f"{folder} cannot be held ({error.strerror}): expected a folder that is yours, "
+                "below $XDG_STATE_HOME or ~/.local/state"
             ) from None
         yield
