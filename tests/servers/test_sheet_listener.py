@@ -118,6 +118,12 @@ def test_names_that_only_one_side_knows_are_told_once(lab: SheetLab) -> None:
     ]
 
 
+def test_the_header_is_the_one_above_the_servers(lab: SheetLab) -> None:
+    lab.theirs().cells[0][2] = "Server"
+    lab.listener()(NOW, states(), {})
+    assert lab.says("status")[:4] == ["", "Status", "up", "down"]
+
+
 def test_what_steers_a_terminal_is_not_told(lab: SheetLab) -> None:
     lab.theirs().cells[3][1] = "gpu9\x1b[2J\nconvscope: all is well " + "x" * 2000
     lab.listener()(NOW, states(), {})

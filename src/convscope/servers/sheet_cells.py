@@ -26,20 +26,26 @@ class Table:
         return max(len(self.rows), *map(len, self.columns.values()), 0)
 
 
-def find_names(rows: Rows, header: str) -> tuple[int, list[str]]:
+def find_names(rows: Rows, header: str, servers: Collection[str] = ()) -> tuple[int, list[str]]:
     """The row of the header (from 0), and the name in every row of its column, "" for none.
+
+    Where it stands in several cells, it is the first of those above the most servers.
 
     Raises:
         UserError: where no cell is that header.
     """
-    for top, row in enumerate(rows):
-        for left, cell in enumerate(row):
-            if cell.strip() == header:
-                return top, [row[left].strip() if left < len(row) else "" for row in rows]
-    raise UserError(
-        f"sheet.server_column: no cell of the tab is {header!r}: expected it above the servers' "
-        "names; write it there, or name another header in servers.yaml"
-    )
+    found = [
+        (top, [each[left].strip() if left < len(each) else "" for each in rows])
+        for top, row in enumerate(rows)
+        for left, cell in enumerate(row)
+        if cell.strip() == header
+    ]
+    if not found:
+        raise UserError(
+            f"sheet.server_column: no cell of the tab is {header!r}: expected it above the "
+            "servers' names; write it there, or name another header in servers.yaml"
+        )
+    return max(found, key=lambda each: len({*each[1][each[0] + 1 :]} & {*servers}))
 
 
 def own_names(names: list[str], header: str, servers: Collection[str]) -> tuple[int, list[str]]:

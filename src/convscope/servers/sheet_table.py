@@ -141,7 +141,7 @@ class SheetTable:
         if self._settings.own_tab:
             top, names = own_names(table.columns[SERVER], header, wanted)
             return Wanted(top, names, {name: {**row, SERVER: name} for name, row in wanted.items()})
-        top, names = find_names(table.rows, header)
+        top, names = find_names(table.rows, header, wanted)
         self._note_names(names[top + 1 :], wanted)
         return Wanted(top, names, wanted)
 
