@@ -149,6 +149,14 @@ def test_a_second_collector_waits_until_the_first_ends(lab: SheetLab) -> None:
     assert lab.says("status")[2] == "slow"
 
 
+def test_a_clock_that_is_set_back_does_not_prolong_a_wait(lab: SheetLab) -> None:
+    lab.google.faults.append("429")
+    listener = lab.listener()
+    listener(NOW + 86400, states(), {})
+    listener(NOW, states(), {})
+    assert lab.says("status")[2] == "up"
+
+
 def test_a_collector_that_died_is_followed_after_three_ticks(lab: SheetLab) -> None:
     lab.listener("first")(NOW, states(), {})
     second = lab.listener("second")

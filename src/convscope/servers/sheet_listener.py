@@ -79,7 +79,7 @@ class SheetListener:
         self, now: float, states: Mapping[str, ServerState], _before: Mapping[str, ServerState]
     ) -> None:
         """Make the sheet say what is known; what fails is told, and tried at a later tick."""
-        if now < self._not_before:
+        if now < self._not_before <= now + LONGEST_WAIT_SECONDS:  # else the clock was set back
             return
         try:
             lines = [*self._find_bookings(), *self._update(now, states)]
