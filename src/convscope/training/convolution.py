@@ -117,7 +117,7 @@ def _of_weight(dy: Tensor, x: Tensor, weight: Tensor, how: How) -> Tensor:
         return _gradient(dy.contiguous(), x.contiguous(), weight.contiguous(), how, of_weight=True)
     n_clips, _, height, width = x.shape
     same = stride == (1, 1) and groups == 1 and dy.shape[2:] == x.shape[2:]
-    if height > 1 or width < 2 * ROW or not same:
+    if max(height, weight.shape[2]) > 1 or width < 2 * ROW or not same:
         return _gradient(dy, x, weight, how, of_weight=True)
     dys, xs = (each.permute(0, 2, 3, 1).reshape(n_clips * width, -1) for each in (dy, x))
     whole = len(xs) // ROW * ROW
