@@ -159,6 +159,17 @@ def test_maps_of_two_dimensions_strides_and_groups(kernel: int) -> None:
             torch.testing.assert_close(one, other)
 
 
+@pytest.mark.parametrize("height", [2, 3])
+def test_a_kernel_higher_than_a_map_of_one_row(height: int) -> None:
+    torch.manual_seed(0)
+    conv = nn.Conv2d(2, 3, (height, 5), padding="same").double()
+    x = torch.randn(2, 2, 1, 97, dtype=torch.float64)
+    lifted = x.contiguous(memory_format=torch.channels_last)
+    [theirs] = torch.autograd.grad(conv(x).square().sum(), [conv.weight])
+    [mine] = torch.autograd.grad(convolved(lifted, conv).square().sum(), [conv.weight])
+    torch.testing.assert_close(mine, theirs)
+
+
 class OwnReLU(nn.ReLU):
     """What a user may do with a known module."""
 
@@ -183,6 +194,34 @@ def test_a_net_with_what_is_not_known_is_executed_as_it_is(layers: list[nn.Modul
     net = nn.Sequential(*layers)
     assert accelerated(net) is net
     assert accelerated(nn.ModuleList(layers)) is not None
+
+
+ONE = nn.Tanh()
+LAYER = nn.Conv1d(1, 1, 3, padding=1)
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [nn.Conv1d(1, 2, 3, padding=1), ONE, nn.Conv1d(2, 1, 3, padding=1), ONE, nn.Flatten()],
+        [LAYER, nn.ReLU(), LAYER, nn.Flatten()],
+        [nn.BatchNorm1d(1), nn.Flatten(), nn.Linear(20, 2)],
+        [nn.Flatten(), nn.Linear(20, 2)],
+        [nn.Flatten(), nn.Unflatten(1, (2, 10)), nn.Conv1d(2, 1, 3)],
+    ],
+)
+def test_a_net_of_ones_own_that_takes_a_module_twice_or_has_no_maps(
+    layers: list[nn.Module],
+) -> None:
+    net, clips = nn.Sequential(*layers), torch.randn(3, 1, 20)
+    torch.testing.assert_close(accelerated(net)(clips), net(clips))
+
+
+def test_hooks_are_called() -> None:
+    activation = nn.ReLU()
+    activation.register_forward_hook(lambda _module, _inputs, output: output + 1)
+    hooked = nn.Sequential(nn.Conv1d(1, 2, 3), activation, nn.Flatten())
+    assert accelerated(hooked) is hooked
 
 
 def test_random_slopes_do_not_depend_on_memory_order() -> None:

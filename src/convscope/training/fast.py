@@ -38,10 +38,9 @@ def accelerated(net: nn.Module) -> Callable[[Tensor], Tensor]:
         steps = list(_steps_to_logits(net))
     except _Unknown:
         return net
-    lifts = any(isinstance(module, nn.Conv1d) for module in net.modules())
 
     def forward(clips: Tensor) -> Tensor:
-        x = clips.unsqueeze(2) if lifts else clips
+        x = clips.unsqueeze(2) if clips.ndim == 3 else clips
         x = x.clone(memory_format=torch.channels_last)
         for step in steps:
             x = step(x)
@@ -52,11 +51,17 @@ def accelerated(net: nn.Module) -> Callable[[Tensor], Tensor]:
 
 def _steps_to_logits(net: nn.Module) -> Iterator[Step]:
     """Steps on maps up to where they are flattened; what follows is executed as it is."""
-    modules = list(net.children()) if type(net) is nn.Sequential else []
+    modules = list(net) if type(net) is nn.Sequential else []  # `children` has each but once
     flat = [i for i, module in enumerate(modules) if _flattens(module)]
-    if not flat:
+    if not flat or any(map(_is_hooked, net.modules())):
         raise _Unknown
     return iter([*_steps(modules[: flat[0]]), *modules[flat[0] :]])
+
+
+def _is_hooked(module: nn.Module) -> bool:
+    """Whether calling a module does more than its kind says: weight norm and pruning, for two."""
+    forward = module._forward_pre_hooks or module._forward_hooks
+    return bool(forward or module._backward_pre_hooks or module._backward_hooks)
 
 
 def _flattens(module: nn.Module) -> bool:
