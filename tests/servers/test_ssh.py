@@ -236,6 +236,7 @@ def test_connections_are_kept_where_nobody_else_can_go(
 
 
 def test_a_control_path_is_short_enough_for_a_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda program: program)  # also where there is no ssh
     monkeypatch.setenv("XDG_RUNTIME_DIR", "")
     path = Ssh(config=Path("/a" * 500))._socket("gpu7." + "very-long-name." * 20 + "org")
     assert len(str(path)) + len(".XXXXXXXXXXXXXXXX") <= 103
