@@ -1,4 +1,4 @@
-"""The two ways in which a command ends badly, and how it then exits."""
+"""The two ways in which a command ends badly, how it exits then, and others' errors in words."""
 
 
 class UserError(Exception):
@@ -14,3 +14,8 @@ class RunFailed(Exception):
 
 class NoRoom(RunFailed):
     """A training that the memory here is too small for: with more room it would go on."""
+
+
+def in_one_line(error: BaseException) -> str:
+    """What somebody else's code raised, with its kind: `ValueError: no such thing`."""
+    return " ".join(f"{type(error).__name__}: {error}".split())

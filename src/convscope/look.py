@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import nn
 
-from convscope.errors import UserError
+from convscope.errors import UserError, in_one_line
 from convscope.inside.across_runs import dead_over_runs, put_dead_over_runs
 from convscope.inside.index import Look, made
 from convscope.inside.layers import layer_named
@@ -161,8 +161,9 @@ def _explained(subject: Subject) -> Iterator[None]:
     except Exception as error:
         if not subject.is_own or not _is_of(subject.net, error):
             raise
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise UserError(f"{subject.name}: its forward pass failed with {reason}") from error
+        raise UserError(
+            f"{subject.name}: its forward pass failed with {in_one_line(error)}"
+        ) from error
 
 
 def _is_of(net: nn.Module, error: Exception) -> bool:

@@ -27,6 +27,7 @@ from convscope.training.heap import keep_freed_memory
 from convscope.training.memory import is_out_of_memory, peak_memory, reset_peak
 from convscope.training.noise import WholeBatchNoise
 from convscope.training.pieces import even
+from tests.training.random_clips import Doubled, dataset_of
 
 N_CLIPS = 10
 SMALL: dict[str, dict[str, Any]] = {
@@ -65,28 +66,7 @@ def data_for(family: str, balance: Any = "none") -> Dataset:
     else:
         config = WordsConfig(folder="none", rate_hz=2000, balance=balance)
         clips = rng.integers(-9999, 9999, (3 * N_CLIPS, 1, 2000), dtype=np.int16)
-    return Dataset(
-        config=config,
-        classes=("a", "b", "c"),
-        clips=clips,
-        labels=np.minimum(np.arange(3 * N_CLIPS) % 6, 2),
-        splits=np.repeat([0, 1, 2], N_CLIPS).astype(np.int8),
-        ids=np.arange(3 * N_CLIPS).astype(str),
-        exact=np.ones(3 * N_CLIPS, dtype=bool),
-        fingerprint="random",
-    )
-
-
-class Doubled(nn.Module):
-    """A front end that hands over float64."""
-
-    def __init__(self, front: nn.Module) -> None:
-        super().__init__()
-        self.front = front
-        self.scale = front.scale
-
-    def forward(self, clips: Tensor) -> Tensor:
-        return self.front(clips).double()  # type: ignore[no-any-return]
+    return dataset_of(config, clips)
 
 
 def gradient(

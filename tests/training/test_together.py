@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from convscope.data.config import ImagesConfig, MnistConfig, SoundConfig, WordsConfig
 from convscope.data.dataset import Dataset
@@ -23,6 +23,7 @@ from convscope.training.engine import Engine
 from convscope.training.fit import SILENT, Watcher, fit
 from convscope.training.joint_epoch import JointEpoch
 from convscope.training.together import Outcome, fit_together, likeness
+from tests.training.random_clips import Doubled, dataset_of
 
 Tones = Callable[..., Dataset]
 Settings = dict[str, Any]
@@ -68,28 +69,7 @@ def random_data(family: str, balance: Any = "none") -> Dataset:
         config = WordsConfig(folder="none", rate_hz=1531, balance=balance)
     most = 255 if FAMILIES[family].n_dims == 2 else 9999
     kind: Any = np.uint8 if most == 255 else np.int16
-    return Dataset(
-        config=config,
-        classes=("a", "b", "c"),
-        clips=rng.integers(0, most, (3 * N_CLIPS, *config.shape)).astype(kind),
-        labels=np.minimum(np.arange(3 * N_CLIPS) % 6, 2),
-        splits=np.repeat([0, 1, 2], N_CLIPS).astype(np.int8),
-        ids=np.arange(3 * N_CLIPS).astype(str),
-        exact=np.ones(3 * N_CLIPS, dtype=bool),
-        fingerprint="random",
-    )
-
-
-class Doubled(nn.Module):
-    """A front end that hands over float64."""
-
-    def __init__(self, front: nn.Module) -> None:
-        super().__init__()
-        self.front = front
-        self.scale = front.scale
-
-    def forward(self, clips: Tensor) -> Tensor:
-        return self.front(clips).double()  # type: ignore[no-any-return]
+    return dataset_of(config, rng.integers(0, most, (3 * N_CLIPS, *config.shape)).astype(kind))
 
 
 def engines(

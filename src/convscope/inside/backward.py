@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from convscope.errors import UserError
+from convscope.errors import UserError, in_one_line
 
 
 class BackwardFailed(UserError):
@@ -30,8 +30,9 @@ def sent_back(model: nn.Module, values: Tensor, by: Tensor, start: Tensor | None
         except UserError:
             raise
         except Exception as error:
-            reason = " ".join(f"{type(error).__name__}: {error}".split())
-            raise BackwardFailed(f"{name}: its backward pass failed with {reason}") from error
+            raise BackwardFailed(
+                f"{name}: its backward pass failed with {in_one_line(error)}"
+            ) from error
     if gradient is None:
         raise UserError(
             f"{name}: no gradient comes back to the clip: does the net detach it, or compute it "

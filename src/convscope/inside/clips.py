@@ -11,7 +11,7 @@ from convscope.data.config import ImagesConfig, SoundConfig
 from convscope.data.files import Unreadable
 from convscope.data.images import SUFFIXES, image_decoder
 from convscope.data.sound_files import SOUND_SUFFIXES, decode_sound
-from convscope.errors import UserError
+from convscope.errors import UserError, in_one_line
 from convscope.inside.subject import Examples, Show
 from convscope.types import Shape
 
@@ -124,8 +124,7 @@ def _checked(preprocess: Preprocess, shape: Shape) -> Decode:
         try:
             clip = np.asarray(preprocess(path), dtype=np.float32)
         except Exception as error:
-            reason = " ".join(f"{type(error).__name__}: {error}".split())
-            raise UserError(f"--preprocess failed on {path} with {reason}") from None
+            raise UserError(f"--preprocess failed on {path} with {in_one_line(error)}") from None
         if clip.shape != shape:
             raise UserError(
                 f"--preprocess: expected an array of shape {shape} for {path}, got {clip.shape}"
@@ -142,8 +141,7 @@ def checked_show(show: Callable[[NDArray[np.float32]], Any]) -> Show:
         try:
             made = np.asarray(show(values), dtype=np.float32)
         except Exception as error:
-            reason = " ".join(f"{type(error).__name__}: {error}".split())
-            raise UserError(f"--preprocess: show failed with {reason}") from None
+            raise UserError(f"--preprocess: show failed with {in_one_line(error)}") from None
         expected = tuple(values.shape[1:])
         if made.shape not in ((3, *expected), (1, *expected)):
             raise UserError(

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from convscope.data.spectrogram import FrontEnd
-from convscope.errors import UserError
+from convscope.errors import UserError, in_one_line
 from convscope.inside.clips import Preprocess, checked_show, examples_from
 from convscope.inside.kept import untouched
 from convscope.inside.layers import forward
@@ -237,5 +237,4 @@ def _as_it_is(clips: Tensor) -> Tensor:
 
 
 def _blamed(reference: str, what: str, error: BaseException) -> UserError:
-    reason = " ".join(f"{type(error).__name__}: {error}".split())
-    return UserError(f"{reference}: {what} with {reason}")
+    return UserError(f"{reference}: {what} with {in_one_line(error)}")

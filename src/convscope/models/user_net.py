@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from convscope.errors import UserError
+from convscope.errors import UserError, in_one_line
 from convscope.models.rows import BYTES_PER_FLOAT, LayerRow
 from convscope.models.spec import UserNet
 from convscope.types import Shape
@@ -212,8 +212,7 @@ def _blamed(spec: UserNet, what: str) -> Iterator[None]:
         with redirect_stdout(sys.stderr):
             yield
     except (Exception, SystemExit) as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise _error(spec, f"{what} with {reason}") from None
+        raise _error(spec, f"{what} with {in_one_line(error)}") from None
 
 
 def _error(spec: UserNet, message: str) -> UserError:

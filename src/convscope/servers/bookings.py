@@ -11,7 +11,7 @@ from convscope.errors import UserError
 from convscope.servers.booking import Booking
 from convscope.servers.collect_settings import BookingsSettings
 from convscope.servers.servers_file import ServersFile
-from convscope.servers.sheet import Rows, printable
+from convscope.servers.sheet import Rows, Sheet, printable
 from convscope.servers.times import parse_moment
 from convscope.settings import suggest
 
@@ -54,6 +54,18 @@ def parse_bookings(rows: Rows, settings: BookingsSettings, file: ServersFile) ->
             found.extend(reader.bookings(file))
             problems.extend(reader.problems)
     return Found(tuple(found), tuple(problems))
+
+
+def read_bookings(sheet: Sheet, file: ServersFile) -> Found:
+    """The bookings in the sheet that the servers file names; none where it names no tab of them.
+
+    Raises:
+        UserError: where the tab or a column of it is missing; `sheet.read_tab` has more.
+    """
+    settings = file.sheet.bookings if file.sheet else None
+    if settings is None:
+        return Found((), ())
+    return parse_bookings(sheet.read_tab(settings.tab), settings, file)
 
 
 def without_past(found: Found, now: float) -> Found:

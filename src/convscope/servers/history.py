@@ -49,8 +49,13 @@ def history_path(settings: CollectSettings) -> Path:
     """Where the history is: `collect.history`, else `history.sqlite` in the user's state folder."""
     if settings.history is not None:
         return settings.history.expanduser()
+    return state_folder() / "history.sqlite"
+
+
+def state_folder() -> Path:
+    """Where the collector keeps what is its own: $XDG_STATE_HOME, else ~/.local/state."""
     state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
-    return Path(state, "convscope", "history.sqlite")
+    return Path(state, "convscope")
 
 
 class History:

@@ -1,6 +1,5 @@
 """Who listens to the collector, as the servers file and the command have it."""
 
-import os
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,9 +10,9 @@ from typing import TYPE_CHECKING
 from convscope.errors import UserError
 from convscope.folder_lock import locked
 from convscope.servers.booking import Booking
-from convscope.servers.bookings import parse_bookings
+from convscope.servers.bookings import read_bookings
 from convscope.servers.collect import Listener, Reporter, States, Tell
-from convscope.servers.history import History
+from convscope.servers.history import History, state_folder
 from convscope.servers.publish import as_text, texts, write_csv
 from convscope.servers.servers_file import ServersFile
 from convscope.servers.webhook import Webhook
@@ -86,10 +85,7 @@ def check_sheet(servers: ServersFile, tell: Tell) -> Sequence[Booking]:
 
     try:
         sheet, _ = _opened(servers, tell)
-        settings = servers.sheet.bookings if servers.sheet else None
-        if settings is None:
-            return ()
-        found = parse_bookings(sheet.read_tab(settings.tab), settings, servers)
+        found = read_bookings(sheet, servers)
     except SheetBusy as error:
         raise UserError(f"the sheet cannot be read: {error}; try again later") from None
     for problem in found.problems:
@@ -115,8 +111,7 @@ def _csv_file(servers: ServersFile, path: Path) -> Listener:
 
 def collector_folder() -> Path:
     """What the collector of this user holds on this machine, be the home folder shared or not."""
-    state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
-    return Path(state, "convscope", f"collector-{socket.gethostname()}")
+    return state_folder() / f"collector-{socket.gethostname()}"
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from convscope.errors import UserError
 from convscope.servers.booking import Booking
-from convscope.servers.bookings import parse_bookings
+from convscope.servers.bookings import read_bookings
 from convscope.servers.publish import texts
 from convscope.servers.servers_file import ServersFile
 from convscope.servers.sheet import Sheet, SheetBusy, SheetRefused, printable
@@ -99,11 +99,10 @@ class SheetListener:
 
     def _find_bookings(self) -> list[str]:
         """Read the bookings again; what is wrong with them."""
-        settings = self._servers.sheet.bookings if self._servers.sheet else None
-        if settings is None:
+        if self._servers.sheet is None or self._servers.sheet.bookings is None:
             return []
         try:
-            found = parse_bookings(self._sheet.read_tab(settings.tab), settings, self._servers)
+            found = read_bookings(self._sheet, self._servers)
         except UserError as error:
             return [f"bookings: {error}"]
         self.bookings = found.bookings

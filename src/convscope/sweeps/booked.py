@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TypeAlias
 
 from convscope.servers.booked import why_booked
-from convscope.servers.bookings import Found, parse_bookings, without_past
+from convscope.servers.bookings import read_bookings, without_past
 from convscope.servers.latest_bookings import LatestBookings
 from convscope.servers.open_sheet import open_google_sheet
 from convscope.servers.servers_file import ServersFile
@@ -76,13 +76,8 @@ def heeding_bookings(file: ServersFile, tell: Callable[[str], None]) -> Iterator
         tell(f"bookings are not heeded: {file.sheet.credentials} is no file that you can read")
         yield nobody
         return
-    settings, sheet = file.sheet.bookings, open_google_sheet(file.sheet)
-
-    def read() -> Found:
-        found = parse_bookings(sheet.read_tab(settings.tab), settings, file)
-        return without_past(found, time.time())
-
-    latest = LatestBookings(read)
+    sheet = open_google_sheet(file.sheet)
+    latest = LatestBookings(lambda: without_past(read_bookings(sheet, file), time.time()))
     latest.start()
     try:
         yield Booked(latest, file, tell)
