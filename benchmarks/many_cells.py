@@ -13,7 +13,7 @@ from typing import Annotated
 import torch
 import typer
 from cases import CASES, case, noise
-from measure import Meter, Row, if_it_runs, tell
+from measure import Meter, Row, if_it_runs, keep, tell
 
 from convscope.training.cell import Cell
 from convscope.training.engine import Engine
@@ -37,6 +37,7 @@ def main(
     on_gpu = torch.cuda.is_available()
     meter = Meter(seconds, threads, cpu_time)
     sizes = [int(n) for n in (cells or ("4,16,32" if on_gpu else "4")).split(",")]
+    title = "several cells at once, clips/s of all of them"
     rows: list[Row] = []
     for net in nets.split(","):
         for kind in precision.split(","):
@@ -45,7 +46,8 @@ def main(
             for n in sizes:
                 joint = if_it_runs(speed, different(net, n, given), 64 if on_gpu else 2, meter)
                 rows.append(row_of(net, kind, n, solo, joint))
-    tell("several cells at once, clips/s of all of them", rows, json_file)
+                keep(title, rows, json_file)
+    tell(title, rows, json_file)
 
 
 def different(net: str, n: int, given: dict[str, object]) -> list[Cell]:

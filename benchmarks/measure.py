@@ -101,8 +101,13 @@ def tell(title: str, rows: Sequence[Row], json_file: Path | None = None, **more:
     for row in rows:
         table.add_row(*(_text(row.get(name)) for name in names))
     print_table(table)
+    keep(title, rows, json_file, **more)
+
+
+def keep(title: str, rows: Sequence[Row], json_file: Path | None, **more: Any) -> None:
+    """Write the rows that there are so far, where a file is asked for."""
     if json_file:
-        whole = {"title": title, "machine": where, "rows": list(rows), **more}
+        whole = {"title": title, "machine": machine(), "rows": list(rows), **more}
         json_file.write_text(json.dumps(whole, indent=1) + "\n")
 
 

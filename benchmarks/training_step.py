@@ -14,7 +14,7 @@ import torch
 import typer
 from cases import CASES, case
 from executions import EXECUTIONS, ON_CPU, OURS, Speed, our_speed, plain_speed
-from measure import Meter, Row, if_it_runs, tell
+from measure import Meter, Row, if_it_runs, keep, tell
 
 from convscope.models.describe import describe
 from convscope.models.floor import Floor, floor
@@ -35,13 +35,15 @@ def main(
     names = executions.split(",") if executions else list(EXECUTIONS if on_gpu else ON_CPU)
     meter = Meter(seconds, threads, cpu_time)
     precision = "bf16" if on_gpu else "fp32"
-    rows = []
+    title = "whole training steps, clips/s"
+    rows: list[Row] = []
     for net in nets.split(","):
         cell = case(net, batch_size=batch or (256 if on_gpu else 16), precision=precision)
         speeds = {name: if_it_runs(plain_speed, cell, name, meter) for name in names}
         speeds[OURS] = if_it_runs(our_speed, cell, 100 if on_gpu else 2, meter)
         rows += rows_of(net, speeds, floor_of(cell) if on_gpu else None)
-    tell("whole training steps, clips/s", rows, json_file)
+        keep(title, rows, json_file)
+    tell(title, rows, json_file)
 
 
 def floor_of(cell: Cell) -> Floor:
