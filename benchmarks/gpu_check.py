@@ -146,10 +146,10 @@ ITEMS = (
     Item(
         "accuracy",
         "do nets reach the accuracy that they should",
-        3.0,
+        4.0,
         _script(
             "words_accuracy.py",
-            *("{words}", "--out", "{scratch}/runs", "--seeds", "0", "--epochs", "20"),
+            *("{words}", "--out", "{scratch}/runs"),
             *("--json-file", "{scratch}/result.json"),
             cpu="{words} --out {scratch}/runs --seeds 0 --epochs 1 --base-channels 2 "
             "--json-file {scratch}/result.json",

@@ -37,7 +37,7 @@ def kernels_of(net: str, batch: int, n_steps: int) -> list[Row]:
     engine = Engine(cell.model, noise(cell, n_steps * batch), cell.train)
     engine.train_epoch(1, lambda *_: None)  # the graph is captured in it
     activity = ProfilerActivity.CUDA if on_gpu else ProfilerActivity.CPU
-    with profile(activities=[activity]) as profiled:
+    with profile(activities=[activity], acc_events=True) as profiled:
         engine.train_epoch(2, lambda *_: None)
     field = "self_device_time_total" if on_gpu else "self_cpu_time_total"
     times = [(getattr(e, field), e.count, e.key) for e in profiled.key_averages()]

@@ -12,7 +12,7 @@ dropout take the same time: one of them is measured for all.
 import gc
 import time
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,7 +20,7 @@ from typing import Annotated, Any
 import torch
 import typer
 from executions import Speed, our_speed
-from measure import Meter, Row, tell
+from measure import Meter, Row, keep, tell
 
 from convscope.data.config import ImagesConfig
 from convscope.data.load import load_dataset
@@ -75,9 +75,12 @@ def main(
     meter = Meter(seconds, threads, cpu_time)
     chosen = nets[:: -(-len(nets) // limit)] if limit else nets
     n_steps = 20 if on_gpu else 2
-    speeds = {key_of(net.cell): speed_of(net.cell, n_steps, meter) for net in chosen}
-    rows = by_family(nets, speeds)
-    tell(f"the reports' {len(cells)} cells, minutes of {EPOCHS} epochs", rows, json_file)
+    title = f"the reports' {len(cells)} cells, minutes of {EPOCHS} epochs"
+    speeds: dict[Hashable, Speed | None] = {}
+    for net in spread(chosen):
+        speeds[key_of(net.cell)] = speed_of(net.cell, n_steps, meter)
+        keep(title, by_family(nets, speeds), json_file)
+    tell(title, by_family(nets, speeds), json_file)
     if run:
         trained(cells, {"words": words, "images": images}, speeds, minutes, out)
 
@@ -95,6 +98,12 @@ def nets_of(cells: Iterable[Cell]) -> list[Net]:
     one_each = {key_of(cell): cell for cell in cells}
     nets = [_net(cell, counts[key]) for key, cell in one_each.items()]
     return sorted(nets, key=lambda net: net.floor_seconds)
+
+
+def spread(nets: Sequence[Net]) -> list[Net]:
+    """In an order whose every beginning is spread over all, should the rest be cut off."""
+    golden = (5**0.5 - 1) / 2
+    return [nets[i] for i in sorted(range(len(nets)), key=lambda i: i * golden % 1)]
 
 
 def key_of(cell: Cell) -> Hashable:
@@ -136,21 +145,23 @@ def by_family(nets: Iterable[Net], speeds: dict[Hashable, Speed | None]) -> list
 
 
 def _row(name: str, nets: list[Net], speeds: dict[Hashable, Speed | None]) -> Row:
-    """Minutes are None unless every net of the row was measured."""
+    """Minutes are None unless every net of the row was measured; else estimated by the floor."""
     known = [(net, speed) for net in nets if (speed := speeds.get(key_of(net.cell)))]
     whole = len(known) == len(nets)
     training = sum(n.n_cells * minutes(TRAINING_CLIPS, s.training) for n, s in known)
     answers = sum(n.n_cells * minutes(VALIDATION_CLIPS, s.answering or 0) for n, s in known)
     least = sum(n.n_cells * minutes(TRAINING_CLIPS, 1 / n.floor_seconds) for n, _ in known)
+    floor_minutes = sum(
+        net.n_cells * minutes(TRAINING_CLIPS, 1 / net.floor_seconds) for net in nets
+    )
     return {
         "family": name,
         "cells": sum(net.n_cells for net in nets),
         "nets": len(nets),
         "measured": len(known),
         "gflop_forward": sum(net.n_cells * net.flops for net in nets) / 1e9,
-        "h200_floor_minutes": sum(
-            net.n_cells * minutes(TRAINING_CLIPS, 1 / net.floor_seconds) for net in nets
-        ),
+        "h200_floor_minutes": floor_minutes,
+        "estimated_minutes": (training + answers) * floor_minutes / least if least else None,
         "training_minutes": training if whole else None,
         "validation_minutes": answers if whole else None,
         "of_floor": least / training if training and torch.cuda.is_available() else None,

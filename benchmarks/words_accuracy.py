@@ -55,19 +55,17 @@ def main(
     """Train every net with every seed, print a table, write it as JSON."""
     small = [f"train.epochs={epochs}"] if epochs else []
     small += [f"model.base_channels={base_channels}"] if base_channels else []
-    rows = [
-        measure(
-            name, net, [f"data.folder={folder}", *ALL_WORDS, *net.assignments, *small], seeds, out
-        )
-        for name, net in NETS.items()
-        if only in (None, name)
-    ]
+    rows = []
+    for name, net in NETS.items():
+        if only in (None, name):
+            own = [f"data.folder={folder}", *ALL_WORDS, *net.assignments, *small]
+            rows.append(measure(name, net, own, seeds, out))
+            if json_file:
+                json_file.write_text(json.dumps(rows, indent=1) + "\n")
     table = Table("net", "params", "each", "mean", "expected", "holds", "s an epoch", box=SIMPLE)
     for row in rows:
         table.add_row(*(str(value) for value in row.values()))
     print_table(table)
-    if json_file:
-        json_file.write_text(json.dumps(rows, indent=1) + "\n")
 
 
 def measure(
