@@ -76,7 +76,7 @@ def _tried(cell: Cell, tiny: bool) -> Row:
     try:
         return {**row, **measured(cell, 2 if tiny else EPOCHS)}
     except UserError as refused:
-        return {**row, "holds": None, "refused": f"{refused:.120}"}
+        return {**row, "holds": None, "refused": f"{refused!s:.120}"}
     except (RuntimeError, RunFailed) as error:
         first = next(iter(str(error).splitlines()), "")
         return {**row, "holds": False, "error": f"{type(error).__name__}: {first:.120}"}

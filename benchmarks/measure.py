@@ -1,6 +1,7 @@
 """How the benchmarks measure, and how they tell: one table, and JSON."""
 
 import json
+import os
 import platform
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +20,9 @@ from convscope.cli.show import print_table
 from convscope.errors import RunFailed
 
 Row = dict[str, Any]
+
+REHEARSAL = "CONVSCOPE_REHEARSAL"
+"""Set in the environment of benchmarks that are only to be seen running."""
 
 
 @dataclass(frozen=True)
@@ -66,11 +70,14 @@ class Meter:
 def alone(function: Callable[..., Any], *given: Any, most_seconds: float | None = None) -> Any:
     """What a function of a module gives in a process of its own.
 
-    Caches, allocators, compilers and peaks of memory of one measurement are not another's.
+    Caches, allocators, compilers and peaks of memory of one measurement are not another's. In a
+    rehearsal, which measures nothing, it is called here: most of the time would go into processes.
 
     Raises:
         TimeoutError: it took longer than `most_seconds`, and was ended.
     """
+    if os.environ.get(REHEARSAL):
+        return function(*given)
     pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
     future = pool.submit(function, *given)
     workers = list(pool._processes.values())  # there is no public way to end one
