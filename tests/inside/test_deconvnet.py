@@ -54,8 +54,8 @@ def by_loops(net: nn.Sequential) -> list[Step]:
         weight, bias = (each.detach().double().numpy() for each in (module.weight, module.bias))
         return Conv(weight, bias, module.stride[0], module.padding[0])
 
-    pool = cast(nn.MaxPool1d, net[2])
-    windows = MaxPool(int(pool.kernel_size), int(pool.stride), True, int(pool.padding))
+    pool = cast(Any, net[2])
+    windows = MaxPool(pool.kernel_size, pool.stride, True, pool.padding)
     return [conv(first), act(), windows, conv(second), act()]
 
 

@@ -97,13 +97,13 @@ def _module(layer: Layer, spec: ConvNetSpec) -> nn.Module:
 
 
 def _conv(layer: Layer) -> nn.Conv1d | nn.Conv2d:
-    is_symmetric = all(before == after for before, after in layer.padding)
+    before, after = layer.padding[0]  # the same along every axis
     return CONV[len(layer.in_shape) - 1](
         layer.in_shape[0],
         layer.out_shape[0],
         layer.kernel,
         layer.stride,
-        padding=_fronts(layer) if is_symmetric else "same",
+        padding=before if before == after else "same",
         groups=layer.groups,
         bias=layer.bias,
     )
@@ -111,13 +111,10 @@ def _conv(layer: Layer) -> nn.Conv1d | nn.Conv2d:
 
 def _pool(layer: Layer) -> nn.MaxPool1d | nn.MaxPool2d:
     """torch pads both sides alike, which `ceil_mode` makes up for where more is needed behind."""
-    is_padded = any(behind > 0 for _, behind in layer.padding)
+    fronts = tuple(before for before, _ in layer.padding)
+    is_padded = any(after > 0 for _, after in layer.padding)
     pool = POOL[len(layer.in_shape) - 1]
-    return pool(layer.kernel, layer.stride, padding=_fronts(layer), ceil_mode=is_padded)
-
-
-def _fronts(layer: Layer) -> tuple[int, ...]:
-    return tuple(before for before, _ in layer.padding)
+    return pool(layer.kernel, layer.stride, padding=fronts, ceil_mode=is_padded)
 
 
 def _initialized(module: nn.Conv1d | nn.Conv2d | nn.Linear, spec: ConvNetSpec) -> nn.Module:

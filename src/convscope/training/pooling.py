@@ -23,8 +23,8 @@ class Windows(NamedTuple):
 
     Attributes:
         size: of each; (1, 1) pools nothing.
-        front: points of the first that lie before the maps, at most half of it, and so behind them
-            as far as there are whole windows; they are never the maximum.
+        front: points of the first that lie before the maps, at most half of its size; windows may
+            reach as far behind them. Such points are never the maximum.
         ceil: whether a last, partial window counts.
     """
 
