@@ -200,7 +200,9 @@ def test_a_net_with_what_is_not_known_is_executed_as_it_is(layers: list[nn.Modul
 @pytest.mark.parametrize("ceil", [False, True])
 def test_padded_pools_of_ones_own_have_as_many_windows_as_torch_counts(n: int, ceil: bool) -> None:
     clips = torch.randn(2, 1, n), torch.randn(2, 1, n, 7)
-    pools = [nn.MaxPool1d(4, padding=front, ceil_mode=ceil) for front in (0, 1, 2)]
+    pools: list[nn.MaxPool1d | nn.MaxPool2d] = [
+        nn.MaxPool1d(4, padding=front, ceil_mode=ceil) for front in (0, 1, 2)
+    ]
     pools += [nn.MaxPool2d((4, 3), padding=(front, 1), ceil_mode=ceil) for front in (0, 1, 2)]
     for pool in pools:
         x = clips[isinstance(pool, nn.MaxPool2d)]
