@@ -162,8 +162,9 @@ def _lifted(layer: nn.Module) -> nn.Module:
             return nn.BatchNorm2d(layer.num_features)
         case nn.MaxPool1d():
             assert isinstance(layer.kernel_size, int)
+            assert isinstance(layer.padding, tuple)
             window = (1, layer.kernel_size)
-            return nn.MaxPool2d(window, window, ceil_mode=layer.ceil_mode)
+            return nn.MaxPool2d(window, window, (0, *layer.padding), ceil_mode=layer.ceil_mode)
         case nn.Flatten() | nn.Linear() | nn.Dropout() | nn.Dropout1d() | nn.ReLU() | nn.Tanh():
             return layer
     raise ValueError(f"a {type(layer).__name__} has no simple counterpart channels last")

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from convscope.errors import UserError
-from convscope.run import Run
+from convscope.run import BEFORE, Run
+from convscope.scores.network import flat
 from convscope.track import Exported, _takes_files, export_runs
 
 needs_mlflow = pytest.mark.filterwarnings("ignore")  # of MLflow and what it brings
@@ -80,7 +81,8 @@ def test_a_run_arrives_whole_and_never_twice(
     one = there["custom-1"]
     assert one.info.status == "FINISHED"
     assert there["custom-2"].info.status == "RUNNING"
-    assert one.data.params == {"data.kind": "words", "model.dropout": "0.5", "train.seed": "1"}
+    own = {"data.kind": "words", "model.dropout": "0.5", "train.seed": "1"}
+    assert one.data.params == own | {key: str(value) for key, value in flat(BEFORE).items()}
     assert one.data.metrics["test_accuracy"] == 0.9
     assert one.data.tags["convscope.run"] == "custom-1"
     assert one.data.tags["convscope.fingerprint"] == "same"

@@ -40,6 +40,16 @@ _SPARED = (STATUS, EPOCHS)
 To wait for the disk takes longer than a small epoch.
 """
 
+BEFORE: dict[str, dict[str, Any]] = {
+    "model": {
+        "batch_norm_momentum": 0.1,
+        "batch_norm_epsilon": 1e-5,
+        "pool_padding": "behind",
+    },
+    "train": {"adam_epsilon": 1e-8},
+}
+"""What a run was made with whose config does not say: settings that came later."""
+
 _YAML: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # seven times as fast, where it is built
 
 
@@ -77,7 +87,7 @@ class Run:
     @property
     def config(self) -> dict[str, Any]:
         """The whole cell: data, model, train, defaults filled in; each is keys and values."""
-        return self._mapping(CONFIG, _load_sections)
+        return with_what_was_before(self._mapping(CONFIG, _load_sections))
 
     @property
     def status(self) -> dict[str, Any]:
@@ -187,6 +197,15 @@ def _load_sections(text: str) -> Any:
     config = yaml.load(text, _YAML)
     whole = isinstance(config, dict) and all(isinstance(each, dict) for each in config.values())
     return config if whole else None
+
+
+def with_what_was_before(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings, and behind them those that came later; a net of the user's own has no such."""
+    before = {} if "digest" in config.get("model", {}) else BEFORE
+    return {
+        section: {**values, **before.get(section, {}), **values}
+        for section, values in config.items()
+    }
 
 
 def write_atomically(path: Path, writer: Callable[[BinaryIO], Any], to_last: bool = True) -> None:

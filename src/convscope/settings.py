@@ -18,6 +18,9 @@ class Settings(BaseModel):
     not_in_name: ClassVar[frozenset[str]] = frozenset()
     """Fields that say where or how, not what: they do not decide the result of a training."""
 
+    before: ClassVar[Mapping[str, Any]] = {}
+    """Fields that came later, and what was so before: at that value names stay as they were."""
+
     @field_validator("*", mode="before")
     @classmethod
     def _number_is_a_number(cls, value: Any, info: ValidationInfo) -> Any:
@@ -34,7 +37,7 @@ class Settings(BaseModel):
         return {
             key: value.identity() if isinstance(value, Settings) else _plain(value)
             for key, value in self
-            if key not in self.not_in_name
+            if key not in self.not_in_name and (key not in self.before or self.before[key] != value)
         }
 
 

@@ -11,8 +11,13 @@ import pytest
 import soundfile
 import torch
 
+from convscope.data.dataset import Dataset
+from convscope.export import export_onnx
+from convscope.models.spec import make_spec
 from convscope.run import PREDICTIONS, Run
 from convscope.training.checkpoint import load_trained
+from convscope.training.config import TrainConfig
+from convscope.training.fit import fit
 
 Convscope = Callable[..., Any]
 
@@ -170,6 +175,25 @@ def test_an_exported_net_equals_the_torch_net(
             expected = net.net(net.front(clips)).numpy()
         [logits] = session.run(None, {"clips": clips.numpy()})
         np.testing.assert_allclose(logits, expected, atol=1e-4)
+
+
+def test_an_exported_pool_is_padded_as_the_nets_is(
+    tones: Callable[..., Dataset], tmp_path: Path
+) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra export")
+    pytest.importorskip("onnxscript", reason="needs the extra export")
+    sizes = {"conv_layers": 2, "kernel": 4, "base_channels": 2, "fc_hidden": 0}
+    spec = make_spec({"family": "baseline1d", **sizes})
+    data = tones()  # 397 samples reach the first pool, of which 1 is over; 97 the second, too
+    run = fit(spec, data, TrainConfig(epochs=1, threads=1), tmp_path)
+    path = export_onnx(run, tmp_path / "net.onnx")
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    net = load_trained(run)
+    clips = net.front.scale(torch.from_numpy(data.clips[:5]))
+    with torch.inference_mode():
+        expected = net.net(net.front(clips)).numpy()
+    [logits] = session.run(None, {"clips": clips.numpy()})
+    np.testing.assert_allclose(logits, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("command", ["errors", "score", "predict", "export"])

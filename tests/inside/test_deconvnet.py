@@ -20,13 +20,19 @@ POOL: dict[int, Any] = {1: nn.MaxPool1d, 2: nn.MaxPool2d}
 LENGTHS = {1: (29,), 2: (13, 11)}
 
 
-def two_layers(n_axes: int, activation: Callable[[], nn.Module] = nn.ReLU) -> nn.Sequential:
-    """Pools that overlap, and with a last window that is not full; positions are left over."""
+POOLS = {"overlapping": (3, 2, 0), "padded in front": (4, 4, 1)}
+"""Size, stride, padding; of all, the last window is not full."""
+
+
+def two_layers(
+    n_axes: int, activation: Callable[[], nn.Module] = nn.ReLU, pool: str = "overlapping"
+) -> nn.Sequential:
+    """Two convolutions, of which the second leaves positions over, and a pool between them."""
     torch.manual_seed(0)
     return nn.Sequential(
         CONV[n_axes](2, 3, 3, padding=1),
         activation(),
-        POOL[n_axes](3, 2, ceil_mode=True),
+        POOL[n_axes](*POOLS[pool], ceil_mode=True),
         CONV[n_axes](3, 4, 3, stride=2),
         activation(),
         nn.Flatten(),
@@ -48,16 +54,19 @@ def by_loops(net: nn.Sequential) -> list[Step]:
         weight, bias = (each.detach().double().numpy() for each in (module.weight, module.bias))
         return Conv(weight, bias, module.stride[0], module.padding[0])
 
-    return [conv(first), act(), MaxPool(3, 2, ceil=True), conv(second), act()]
+    pool = cast(Any, net[2])
+    windows = MaxPool(pool.kernel_size, pool.stride, True, pool.padding)
+    return [conv(first), act(), windows, conv(second), act()]
 
 
 @pytest.mark.parametrize("n_axes", [1, 2])
 @pytest.mark.parametrize("activation", [nn.ReLU, nn.Tanh])
 @pytest.mark.parametrize("at", ["strongest", "map"])
+@pytest.mark.parametrize("pool", POOLS)
 def test_it_equals_a_slow_version_with_switches(
-    n_axes: int, activation: type[nn.Module], at: Any
+    n_axes: int, activation: type[nn.Module], at: Any, pool: str
 ) -> None:
-    net, clips = two_layers(n_axes, activation), clips_for(n_axes)
+    net, clips = two_layers(n_axes, activation, pool), clips_for(n_axes)
     net(clips)
     for unit in range(4):
         made = deconvnet(net, clips, Target("act2", unit, at)).values

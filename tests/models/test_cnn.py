@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from convscope.models.cnn import ACTIVATIONS, build
+from convscope.models.cnn import ACTIVATIONS, _pool, build
 from convscope.models.families import FAMILIES, Family
+from convscope.models.layers import Stack
 from convscope.models.spec import Activation, ConvNetSpec, make_spec
 from convscope.types import Shape
 
@@ -79,12 +80,18 @@ def pads(name: str, layer: Any, rule: Family) -> tuple[int, int]:
     return total // 2, total - total // 2
 
 
-def slow_pool(x: Array, size: int, ceil: bool) -> Array:
-    """Max pooling; with `ceil` the last window of an axis may be partial."""
-    lengths = [math.ceil(n / size) if ceil else n // size for n in x.shape[1:]]
+def slow_pool(x: Array, size: int, padding: str) -> Array:
+    """Max pooling as TensorFlow states it: `valid`, or `same`; or all of its padding `behind`."""
+    lengths = [n // size if padding == "valid" else math.ceil(n / size) for n in x.shape[1:]]
+    sides = [(0, 0)]
+    for n, n_out in zip(x.shape[1:], lengths, strict=True):
+        total = max((n_out - 1) * size + size - n, 0)
+        front = total // 2 if padding == "same" else 0
+        sides.append((front, total - front))
+    padded = np.pad(x, sides, constant_values=-np.inf)
     out = np.empty((len(x), *lengths))
     for at in np.ndindex(*lengths):
-        patch = x[(slice(None), *(slice(a * size, (a + 1) * size) for a in at))]
+        patch = padded[(slice(None), *(slice(a * size, (a + 1) * size) for a in at))]
         out[(slice(None), *at)] = patch.reshape(len(x), -1).max(axis=1)
     return out
 
@@ -98,8 +105,9 @@ def slow_norm(x: Array, layer: Any) -> Array:
     return np.asarray((x - mean) / np.sqrt(var + 1e-5) * gain + shift)
 
 
-def slow_forward(net: nn.Module, rule: Family, x: Array) -> Array:
+def slow_forward(net: nn.Module, rule: Family, x: Array, padding: str | None = None) -> Array:
     """The net's answer in evaluation mode, with relu, layer by layer by name."""
+    padding = padding or ("same" if rule.pool_ceil else "valid")
     for name, module in net.named_children():
         layer: Any = module
         if name.startswith("conv"):
@@ -115,7 +123,7 @@ def slow_forward(net: nn.Module, rule: Family, x: Array) -> Array:
         elif name.startswith("act"):
             x = np.maximum(x, 0)
         elif name.startswith("pool"):
-            x = slow_pool(x, rule.pool, rule.pool_ceil)
+            x = slow_pool(x, rule.pool, padding)
         elif name == "flatten":
             x = x.reshape(-1)
         elif name == "average":
@@ -143,6 +151,69 @@ def test_a_net_computes_what_the_slow_reference_does(family: str, values: dict[s
     with torch.no_grad():
         answer = net(torch.from_numpy(x).float()[None])[0].numpy()
     np.testing.assert_allclose(answer, slow_forward(net, FAMILIES[family], x), atol=1e-4)
+
+
+def answers(net: nn.Module, clip: Array) -> Array:
+    with torch.no_grad():
+        return np.asarray(net(torch.from_numpy(clip).float()[None])[0])
+
+
+@pytest.mark.parametrize("padding", ["same", "behind"])
+@pytest.mark.parametrize("n_times", range(157, 173))
+def test_pools_of_4_over_any_length_are_those_of_the_reference(n_times: int, padding: str) -> None:
+    spec = make_spec({"family": "baseline1d", "pool_padding": padding, **SMALL_SIZES["baseline1d"]})
+    torch.manual_seed(0)
+    net = build(spec, (1, n_times), 5).eval()
+    clip = np.random.default_rng(n_times).normal(size=(1, n_times))
+    expected = slow_forward(net, FAMILIES["baseline1d"], clip, padding)
+    np.testing.assert_allclose(answers(net, clip), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(1, n, m) for n in (9, 10, 11, 12) for m in (12, 14, 15)])
+def test_each_axis_of_a_2d_pool_is_padded_for_itself(shape: Shape) -> None:
+    stack = Stack(shape)
+    stack.pool(4, "same")
+    x = np.random.default_rng(0).normal(size=shape)
+    expected = slow_pool(x, 4, "same")
+    assert stack.shape == expected.shape
+    np.testing.assert_allclose(answers(_pool(stack.layers[0]), x), expected, rtol=1e-6)
+
+
+# Keras 3.15 on TensorFlow 2.21, MaxPooling1D(4, padding="same") of 1, 2, …, n
+BY_KERAS = {8: [4, 8], 9: [3, 7, 9], 10: [3, 7, 10], 11: [4, 8, 11]}
+
+
+@pytest.mark.parametrize(("n_times", "expected"), BY_KERAS.items())
+def test_a_pool_of_4_gives_what_keras_gave(n_times: int, expected: list[int]) -> None:
+    stack = Stack((1, n_times))
+    stack.pool(4, "same")
+    rising = np.arange(1.0, n_times + 1)[None]
+    assert answers(_pool(stack.layers[0]), rising)[0].tolist() == expected
+
+
+@pytest.mark.parametrize("family", ["baseline2d", "image2d", "mnist"])
+def test_pools_of_2_are_padded_behind_by_keras_as_well(family: str) -> None:
+    net, shape = small_net(family, pool_padding="same")
+    behind, _ = small_net(family, pool_padding="behind")
+    x = np.random.default_rng(0).normal(size=shape)
+    assert answers(net, x).tolist() == answers(behind, x).tolist()
+
+
+def test_batch_norm_has_the_momentum_and_epsilon_of_the_spec() -> None:
+    usual: Any = build(make_spec({"family": "mnist", "batch_norm": True}), (1, 28, 28), 10)
+    assert (usual.norm1.momentum, usual.norm1.eps) == (0.1, 1e-5)
+    keys = {"batch_norm": True, "batch_norm_momentum": 0.01, "batch_norm_epsilon": 1e-3}
+    net, _ = small_net("residual", **keys)
+    norm: Any = net.get_submodule("norm1").train()
+    clips = torch.randn(8, norm.num_features, 7, generator=torch.Generator().manual_seed(0)) * 0.01
+    before = norm.running_mean.clone()
+    with torch.no_grad():
+        answer = norm(clips)
+    mean, variance = clips.mean((0, 2)), clips.var((0, 2), correction=0)
+    torch.testing.assert_close(norm.running_mean, 0.99 * before + 0.01 * mean)
+    expected = (clips - mean[:, None]) / torch.sqrt(variance + 1e-3)[:, None]
+    expected = expected * norm.weight[:, None] + norm.bias[:, None]
+    torch.testing.assert_close(answer, expected)
 
 
 def test_same_padding_of_an_even_kernel_puts_the_odd_sample_behind() -> None:

@@ -42,6 +42,21 @@ def test_a_depthwise_convolution_is_drawn_for_the_one_input_of_each_filter() -> 
     assert 0.95 * limit < float(weights["block1.conv3.weight"].abs().max()) <= limit
 
 
+@pytest.mark.parametrize(
+    ("name", "spread"), [("glorot_uniform", 5.7), ("he_uniform", 8.0), ("he_normal", 8.0)]
+)
+def test_keras_draws_depthwise_filters_as_many_times_narrower_as_the_page_says(
+    name: str, spread: float
+) -> None:
+    torch.manual_seed(0)
+    weight = nn.Conv1d(64, 64, 9, groups=64).weight
+    INITIALIZERS[name](weight, 64)
+    # Its kernel (9, 64, 1) is counted as one with 64 inputs and 1 filter.
+    fan_in, fan_out = 64 * 9, 1 * 9
+    keras = math.sqrt(2 / (fan_in + fan_out if name == "glorot_uniform" else fan_in))
+    assert float(weight.detach().std()) / keras == pytest.approx(spread, rel=0.05)
+
+
 def band_energies(frequency_hz: float, phase: float) -> torch.Tensor:
     """The energy of a pure tone of amplitude 1 in each of 40 bands of 400 samples at 16 kHz."""
     tone = torch.cos(2 * math.pi * frequency_hz * torch.arange(400) / 16_000 + phase)

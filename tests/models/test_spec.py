@@ -34,7 +34,10 @@ def test_what_a_recipe_gives_stands_and_the_family_fills_in_the_rest() -> None:
         "initializer": "glorot_uniform",
         "dropout": 0.75,
         "batch_norm": False,
+        "batch_norm_momentum": 0.1,
+        "batch_norm_epsilon": 1e-5,
         "pool": "after",
+        "pool_padding": "behind",
         "head": "flatten",
     }
 
@@ -102,6 +105,13 @@ def test_a_spec_is_frozen() -> None:
             {"family": "residual", "pool": "before"},
             r"^model\.pool: residual has no pooling",
         ),
+        (
+            {"family": "custom", "pool_padding": "same"},
+            r"^model\.pool_padding: custom drops a last, partial window: remove the key$",
+        ),
+        ({"family": "residual", "pool_padding": "same"}, r"pool_padding: residual has no pooling"),
+        ({"family": "custom", "batch_norm_momentum": 0}, r"batch_norm_momentum: .*greater than 0"),
+        ({"family": "custom", "batch_norm_epsilon": 0}, r"batch_norm_epsilon: .*greater than 0"),
         ({"family": "long_filter", "kernel": 2}, r"^model\.kernel: expected at least 3.*got 2$"),
     ],
 )

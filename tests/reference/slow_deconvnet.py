@@ -76,6 +76,7 @@ class MaxPool:
     size: int
     stride: int
     ceil: bool = False
+    padding: int = 0
     in_shape: Place = ()
     switches: dict[Place, Place] = field(default_factory=dict)
 
@@ -85,7 +86,9 @@ class MaxPool:
         for c, *place in np.ndindex(y.shape):
             best = -np.inf
             for offset in np.ndindex(*[self.size] * len(place)):
-                source = [i * self.stride + o for i, o in zip(place, offset, strict=True)]
+                source = [
+                    i * self.stride + o - self.padding for i, o in zip(place, offset, strict=True)
+                ]
                 if _is_inside(source, x.shape[1:]) and x[(c, *source)] > best:
                     best = x[(c, *source)]
                     self.switches[c, *place] = (c, *source)
@@ -93,10 +96,11 @@ class MaxPool:
         return y
 
     def _length(self, n: int) -> int:
+        over = n + 2 * self.padding - self.size
         if not self.ceil:
-            return (n - self.size) // self.stride + 1
-        length = -(-(n - self.size) // self.stride) + 1
-        return length if (length - 1) * self.stride < n else length - 1
+            return over // self.stride + 1
+        length = -(-over // self.stride) + 1
+        return length if (length - 1) * self.stride < n + self.padding else length - 1
 
     def back(self, y: Array) -> Array:
         x = np.zeros(self.in_shape)

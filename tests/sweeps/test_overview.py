@@ -42,6 +42,26 @@ def test_a_sweep_is_seen_as_its_run_folders_are(sweep: SweepFolder) -> None:
     assert row.driver is None
 
 
+def test_a_sweep_made_before_a_setting_came_is_still_of_the_cells_it_was_made_of(
+    leave_run: Callable[..., Run], tmp_path: Path
+) -> None:
+    data = {"kind": "words", "words": ["zero", "one"], "rate_hz": 1000}
+    product = {"model.family": ["baseline1d", "custom"], "model.conv_layers": [2]}
+    recipe = {"data": data, "train": {"epochs": 2}, "grid": {"product": product}}
+    product_then = {**product, "model.pool_padding": ["behind"]}
+    then = make_sweep([{**recipe, "grid": {"product": product_then}}]).cells
+    names = [cell.name for cell in then]
+    leave_run(then[0], seconds=[1.0], done=True, state="done")
+    folder = SweepFolder(tmp_path, "old")
+    folder.create([recipe], names, threads=1)
+    assert [cell.cell.name for cell in cells_of(folder)] == names
+    assert states(folder) == ["done", "waiting"]
+    now = SweepFolder(tmp_path, "now")
+    now.create([recipe], [cell.name for cell in make_sweep([recipe]).cells], threads=1)
+    assert [cell.cell.name for cell in cells_of(now)] == now.cells != names
+    assert states(now) == ["waiting", "waiting"]
+
+
 def test_a_cell_that_a_process_trains_runs_and_the_driver_is_named(sweep: SweepFolder) -> None:
     run = Run(sweep.out / sweep.cells[1])
     run.write_status(state="running")

@@ -15,7 +15,7 @@ from convscope.models.modules import RReLU
 from convscope.models.spec import make_spec
 from convscope.training import convolution
 from convscope.training.convolution import convolved
-from convscope.training.fast import accelerated
+from convscope.training.fast import _windows, accelerated
 from convscope.training.heap import keep_freed_memory
 
 SMALL: dict[str, dict[str, Any]] = {
@@ -194,6 +194,24 @@ def test_a_net_with_what_is_not_known_is_executed_as_it_is(layers: list[nn.Modul
     net = nn.Sequential(*layers)
     assert accelerated(net) is net
     assert accelerated(nn.ModuleList(layers)) is not None
+
+
+@pytest.mark.parametrize("n", range(4, 13))
+@pytest.mark.parametrize("ceil", [False, True])
+def test_padded_pools_of_ones_own_have_as_many_windows_as_torch_counts(n: int, ceil: bool) -> None:
+    clips = torch.randn(2, 1, n), torch.randn(2, 1, n, 7)
+    pools: list[nn.MaxPool1d | nn.MaxPool2d] = [
+        nn.MaxPool1d(4, padding=front, ceil_mode=ceil) for front in (0, 1, 2)
+    ]
+    pools += [nn.MaxPool2d((4, 3), padding=(front, 1), ceil_mode=ceil) for front in (0, 1, 2)]
+    for pool in pools:
+        x = clips[isinstance(pool, nn.MaxPool2d)]
+        net = nn.Sequential(nn.ReLU(), pool, nn.Flatten())
+        fast = accelerated(net)
+        assert fast is not net
+        assert torch.equal(fast(x), net(x))
+        height, width = (1, n) if x.ndim == 3 else (n, 7)
+        assert _windows(pool).over(height, width)[1 if x.ndim == 3 else 0] == pool(x).shape[2]
 
 
 ONE = nn.Tanh()

@@ -20,7 +20,7 @@ from convscope.models.modules import RReLU
 from convscope.models.spec import make_spec
 from convscope.training import pooling
 from convscope.training.fast import accelerated
-from convscope.training.pooling import Size, pooled
+from convscope.training.pooling import Windows, pooled
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 NEEDS_TRITON = "needs Triton, which is there for Linux alone"
@@ -34,15 +34,18 @@ RISING = {
 }
 OTHERS = {"gelu": nn.GELU(), "silu": nn.SiLU(), "rrelu": RReLU(), "falling": nn.LeakyReLU(-0.3)}
 
-SHAPES: list[tuple[tuple[int, int, int, int], Size, bool]] = [
-    ((3, 5, 1, 17), (1, 2), False),
-    ((3, 5, 1, 17), (1, 2), True),
-    ((2, 8, 11, 1), (3, 1), False),
-    ((2, 3, 7, 9), (2, 2), False),
-    ((2, 3, 7, 9), (3, 3), True),
-    ((1, 1, 4, 4), (4, 4), False),
-    ((2, 4, 5, 3), (1, 1), False),
-    ((1, 131, 1, 40), (1, 2), True),
+SHAPES: list[tuple[tuple[int, int, int, int], Windows]] = [
+    ((3, 5, 1, 17), Windows((1, 2))),
+    ((3, 5, 1, 17), Windows((1, 2), ceil=True)),
+    ((3, 5, 1, 18), Windows((1, 4), (0, 1), ceil=True)),
+    ((2, 8, 11, 1), Windows((3, 1))),
+    ((2, 3, 7, 9), Windows((2, 2))),
+    ((2, 3, 7, 9), Windows((3, 3), ceil=True)),
+    ((2, 3, 7, 9), Windows((4, 4), (0, 1), ceil=True)),
+    ((2, 3, 6, 9), Windows((4, 4), (1, 2))),
+    ((1, 1, 4, 4), Windows((4, 4))),
+    ((2, 4, 5, 3), Windows()),
+    ((1, 131, 1, 40), Windows((1, 2), ceil=True)),
 ]
 
 
@@ -58,10 +61,11 @@ def biases(n: int, dtype: torch.dtype = torch.float32) -> Tensor:
 
 
 def defined(
-    x: Tensor, size: Size, ceil: bool, activation: nn.Module | None, bias: Tensor | None
+    x: Tensor, windows: Windows, activation: nn.Module | None, bias: Tensor | None
 ) -> Tensor:
     x = x if bias is None else x + bias.to(x.dtype)[:, None, None]
-    return F.max_pool2d(activation(x) if activation else x, size, ceil_mode=ceil)
+    size, front, ceil = windows
+    return F.max_pool2d(activation(x) if activation else x, size, padding=front, ceil_mode=ceil)
 
 
 def gradients(y: Tensor, *inputs: Tensor) -> list[Tensor]:
@@ -87,22 +91,21 @@ def kernels(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize(("shape", "size", "ceil"), SHAPES)
+@pytest.mark.parametrize(("shape", "windows"), SHAPES)
 @pytest.mark.parametrize("name", RISING)
 @pytest.mark.parametrize("biased", [False, True])
 def test_kernels_are_the_definition(
     kernels: ModuleType,
     shape: tuple[int, ...],
-    size: Size,
-    ceil: bool,
+    windows: Windows,
     name: str,
     biased: bool,
 ) -> None:
     x, bias = maps(shape), biases(shape[1])
     inputs = (x, bias) if biased else (x,)
-    how = size, ceil, RISING[name], bias if biased else None
+    how = windows, RISING[name], bias if biased else None
     y = pooled(x, *how)
-    if name == "none" and size == (1, 1):
+    if name == "none" and windows.size == (1, 1):
         assert (y is x) is not biased
     else:
         assert type(y.grad_fn).__name__ == "_PooledBackward"
@@ -117,7 +120,7 @@ def test_kernels_in_bfloat16_are_near_the_definition_in_float32(
 ) -> None:
     x, bias = maps((2, 16, 1, 33), torch.bfloat16), biases(16)
     exact = x.detach().float().requires_grad_()
-    how = (1, 2), False, RISING[name], bias
+    how = Windows((1, 2)), RISING[name], bias
     got = gradients(pooled(x, *how), x, bias)
     assert [each.dtype for each in got] == [torch.bfloat16, torch.bfloat16, torch.float32]
     assert_near([each.float() for each in got], gradients(defined(exact, *how), exact, bias), 1e-2)
@@ -125,7 +128,7 @@ def test_kernels_in_bfloat16_are_near_the_definition_in_float32(
 
 def test_a_gradient_in_another_memory_order_is_taken_as_it_is(kernels: ModuleType) -> None:
     x = maps((2, 3, 4, 6))
-    how = (2, 2), False, nn.ReLU(), None
+    how = Windows((2, 2)), nn.ReLU(), None
     weights = torch.randn(2, 3, 2, 3, device=DEVICE)  # channels first
     got = torch.autograd.grad(pooled(x, *how), x, weights)
     assert_near(list(got), list(torch.autograd.grad(defined(x, *how), x, weights)), 1e-6)
@@ -135,26 +138,24 @@ def test_a_gradient_in_another_memory_order_is_taken_as_it_is(kernels: ModuleTyp
 def test_what_is_not_a_number_is_kept(kernels: ModuleType, name: str) -> None:
     x = maps((1, 2, 1, 6)).detach()
     x[0, 1, 0, 2] = torch.nan
-    y = pooled(x, (1, 2), False, RISING[name], torch.zeros(2, device=DEVICE))
+    y = pooled(x, Windows((1, 2)), RISING[name], torch.zeros(2, device=DEVICE))
     assert y.isnan().nonzero().tolist() == [[0, 1, 0, 1]]
 
 
 def test_a_place_is_a_byte_within_its_window(kernels: ModuleType) -> None:
     x = torch.tensor([[1.0, 5, 2], [7, 0, 3], [4, 6, 9]], device=DEVICE)[None, None]
-    y, place = kernels.forward(x, None, (2, 2), (2, 2), kernels.ACTIVATIONS["none"], 0.0)
+    y, place = kernels.forward(x, None, (2, 2), (0, 0), (2, 2), kernels.ACTIVATIONS["none"], 0.0)
     assert y[0, 0].tolist() == [[7, 3], [6, 9]]
     assert place.dtype == torch.uint8
     assert place[0, 0].tolist() == [[2, 2], [1, 0]]
 
 
 @pytest.mark.parametrize("name", [*RISING, *OTHERS])
-@pytest.mark.parametrize(("shape", "size", "ceil"), SHAPES[:4])
-def test_plain_torch_is_the_definition(
-    name: str, shape: tuple[int, ...], size: Size, ceil: bool
-) -> None:
+@pytest.mark.parametrize(("shape", "windows"), SHAPES[:8])
+def test_plain_torch_is_the_definition(name: str, shape: tuple[int, ...], windows: Windows) -> None:
     x = maps(shape, torch.float64)
     bias = biases(shape[1], torch.float64)
-    how = size, ceil, {**RISING, **OTHERS}[name], bias
+    how = windows, {**RISING, **OTHERS}[name], bias
     torch.manual_seed(0)
     expected = gradients(defined(x, *how), x, bias)
     torch.manual_seed(0)
@@ -166,7 +167,7 @@ def test_with_kernels_other_activations_come_before_the_pool(
     kernels: ModuleType, name: str
 ) -> None:
     x, bias = maps((2, 3, 1, 9)), biases(3)
-    how = (1, 2), True, OTHERS[name], bias
+    how = Windows((1, 2), ceil=True), OTHERS[name], bias
     torch.manual_seed(0)
     expected = gradients(defined(x, *how), x, bias)
     torch.manual_seed(0)
@@ -180,7 +181,8 @@ from triton.compiler import ASTSource, compile
 from convscope.training import kernels
 
 types = {"bias_at": "*fp32", "sums_at": "*fp32", "place_at": "*u8", "slope": "fp32"}
-fixed = {"KH": 1, "KW": 2, "ACT": 4, "BIASED": True, "WINDOWS": 32, "CHANNELS": 64}
+fixed = {"KH": 1, "KW": 4, "TOP": 0, "LEFT": 1, "ACT": 4, "BIASED": True}
+fixed |= {"WINDOWS": 32, "CHANNELS": 64}
 for kernel in (kernels._forward, kernels._backward):
     signature = {
         name: "constexpr" if name in fixed else types.get(name, "*bf16" if "_at" in name else "i32")
@@ -211,6 +213,7 @@ class AsOnGpu(Tensor):
 
 
 SMALL: dict[str, dict[str, Any]] = {
+    "baseline1d": {"conv_layers": 2, "kernel": 4, "fc_hidden": 0},
     "custom": {"conv_layers": 2},
     "vgg": {"conv_layers": 2},
     "image2d": {"conv_layers": 2},

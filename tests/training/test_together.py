@@ -161,6 +161,12 @@ def test_adam(optimizer: str) -> None:
     assert_as_alone(random_data("custom"), model, {"optimizer": optimizer})
 
 
+def test_batch_norm_and_adam_with_other_constants() -> None:
+    constants = {"batch_norm_momentum": 0.01, "batch_norm_epsilon": 0.05}
+    model = {"family": "custom", "batch_norm": True, **constants, **FAMILY["custom"]}
+    assert_as_alone(random_data("custom"), model, {"optimizer": "adam", "adam_epsilon": 1e-3})
+
+
 @pytest.mark.parametrize("family", FAMILY)
 def test_loss_curves_in_float32_with_adam(family: str) -> None:
     data, model = random_data(family), {"family": family, **FAMILY[family]}

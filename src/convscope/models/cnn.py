@@ -36,7 +36,6 @@ NORM: dict[int, type[nn.BatchNorm1d] | type[nn.BatchNorm2d]] = {
     1: nn.BatchNorm1d,
     2: nn.BatchNorm2d,
 }
-"""Batch norm with torch's defaults: eps 1e-5, momentum 0.1 (Keras: 1e-3, 0.01)."""
 
 
 def build(spec: ModelSpec, input_shape: Shape, n_classes: int) -> nn.Module:
@@ -74,11 +73,13 @@ def _module(layer: Layer, spec: ConvNetSpec) -> nn.Module:
         case "dense":
             return _initialized(nn.Linear(layer.in_shape[0], layer.out_shape[0]), spec)
         case "norm":
-            return NORM[n_dims](layer.out_shape[0])
+            return NORM[n_dims](
+                layer.out_shape[0], spec.batch_norm_epsilon, spec.batch_norm_momentum
+            )
         case "act":
             return ACTIVATIONS[spec.activation]()
         case "pool":
-            return POOL[n_dims](layer.kernel, layer.stride, ceil_mode=layer.ceil)
+            return _pool(layer)
         case "flatten":
             return nn.Flatten()
         case "average":
@@ -96,7 +97,7 @@ def _module(layer: Layer, spec: ConvNetSpec) -> nn.Module:
 
 
 def _conv(layer: Layer) -> nn.Conv1d | nn.Conv2d:
-    before, after = layer.padding
+    before, after = layer.padding[0]  # the same along every axis
     return CONV[len(layer.in_shape) - 1](
         layer.in_shape[0],
         layer.out_shape[0],
@@ -108,8 +109,16 @@ def _conv(layer: Layer) -> nn.Conv1d | nn.Conv2d:
     )
 
 
+def _pool(layer: Layer) -> nn.MaxPool1d | nn.MaxPool2d:
+    """torch pads both sides alike, which `ceil_mode` makes up for where more is needed behind."""
+    fronts = tuple(before for before, _ in layer.padding)
+    is_padded = any(after > 0 for _, after in layer.padding)
+    pool = POOL[len(layer.in_shape) - 1]
+    return pool(layer.kernel, layer.stride, padding=fronts, ceil_mode=is_padded)
+
+
 def _initialized(module: nn.Conv1d | nn.Conv2d | nn.Linear, spec: ConvNetSpec) -> nn.Module:
-    """Weights by the spec's initializer, biases zero, as in Keras."""
+    """Weights by the spec's initializer, biases zero."""
     INITIALIZERS[spec.initializer](module.weight, getattr(module, "groups", 1))
     with torch.no_grad():
         module.weight.mul_(spec.rule.weight_scale)

@@ -43,10 +43,10 @@ class _Axis:
     begin: int = 0
     stop: int = 0
 
-    def windowed(self, layer: Layer, n_out: int) -> "_Axis":
-        """Behind windows of a convolution or pooling, of which there are `n_out`."""
+    def windowed(self, layer: Layer, front: int, n_out: int) -> "_Axis":
+        """Behind `n_out` windows of a convolution or pooling, with so much padding in front."""
         size = self.size + (layer.kernel - 1) * self.stride
-        start = self.start - layer.padding[0] * self.stride
+        start = self.start - front * self.stride
         stride = self.stride * layer.stride
         stop = start + (n_out - 1) * stride + size
         return _Axis(size, stride, start, max(self.begin, start), min(self.stop, stop))
@@ -81,8 +81,8 @@ def _describe(
 
 def _seen_by(layer: Layer, axes: tuple[_Axis, ...]) -> tuple[_Axis, ...]:
     if layer.kind in ("conv", "pool"):
-        lengths = layer.out_shape[1:]
-        return tuple(axis.windowed(layer, n) for axis, n in zip(axes, lengths, strict=True))
+        along = zip(axes, layer.padding, layer.out_shape[1:], strict=True)
+        return tuple(axis.windowed(layer, front, n) for axis, (front, _), n in along)
     if layer.kind in ("average", "dense"):
         return tuple(axis.whole() for axis in axes)
     return axes

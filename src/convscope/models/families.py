@@ -32,11 +32,11 @@ class Family:
 
     Attributes:
         n_dims: 1 for a waveform, 2 for a spectrogram or an image.
-        padding: of every convolution, as in Keras.
+        padding: of every convolution; `same` is Keras' where there is no stride.
         blocks_per_doubling: block k = 0, 1, … has base_channels · 2^(k // blocks_per_doubling)
             channels; 0: all have as many.
         pool: pooling size and stride; 0: none.
-        pool_ceil: whether a last, partial window counts (Keras `same`) or not (floor).
+        pool_ceil: whether a last, partial window counts (the spec's `pool_padding`) or is dropped.
         defaults: the preset: values of keys that a recipe does not give.
         convs_per_block: convolutions before (or after) each pooling.
         pools_first_block: whether block 0 pools as well.
@@ -83,7 +83,7 @@ _BASELINE_1D = Family(
     blocks_per_doubling=1,
     pool=4,
     pool_ceil=True,
-    defaults=_sizes(5, 25, 8, fc_hidden=2),
+    defaults=_sizes(5, 25, 8, fc_hidden=2, pool_padding="same"),
 )
 _CUSTOM = Family(
     n_dims=1,

@@ -1,9 +1,11 @@
-"""Initial weights as Keras draws them, from torch's global generator.
+"""Initial weights as Keras draws those of whole convolutions, from torch's global generator.
 
 With fan_in = inputs · positions of the filter and fan_out = filters · positions of the filter, the
 variance of a weight is 2 / (fan_in + fan_out) for glorot and 2 / fan_in for he. uniform: between
 ±√(3 · variance). normal: cut off at two standard deviations, and widened so that the variance is
 that after the cut. Unlike torch's `kaiming_*_`, he knows no gain: it is ReLU's for any activation.
+Of a convolution in groups, inputs and filters are those of one group; Keras counts all inputs of a
+depthwise one, so that its filters begin narrower.
 
 Sources: X. Glorot, Y. Bengio, Understanding the difficulty of training deep feedforward neural
 networks (2010); K. He and others, Delving deep into rectifiers (2015); Keras `VarianceScaling`.

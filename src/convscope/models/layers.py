@@ -28,17 +28,19 @@ Kind: TypeAlias = Literal[
     "residual",
 ]
 
+Padding: TypeAlias = tuple[int, int]
+PoolPadding: TypeAlias = Literal["valid", "same", "behind"]
+
 
 @dataclass(frozen=True, slots=True)
 class Layer:
     """One layer: what it is, and the shape of one clip before and after it.
 
     Attributes:
-        kernel, stride, padding: of a conv or pool, the same along every axis, in samples of its
-            own input; padding is (before, after).
+        kernel, stride: of a conv or pool, the same along every axis, in samples of its own input.
+        padding: of a conv or pool, (before, after) along each axis.
         groups: of a conv: as many as it has inputs if it is depthwise, else 1.
         bias: whether a conv has one.
-        ceil: whether a pool keeps a last, partial window.
         parts: of a residual block, the layers whose output is added to its input.
     """
 
@@ -48,10 +50,9 @@ class Layer:
     out_shape: Shape
     kernel: int = 1
     stride: int = 1
-    padding: tuple[int, int] = (0, 0)
+    padding: tuple[Padding, ...] = ()
     groups: int = 1
     bias: bool = True
-    ceil: bool = False
     parts: tuple["Layer", ...] = ()
 
     @property
@@ -92,7 +93,7 @@ class Stack:
         self,
         n_filters: int,
         kernel: int,
-        padding: tuple[int, int],
+        padding: Padding,
         stride: int = 1,
         groups: int = 1,
         bias: bool = True,
@@ -101,17 +102,22 @@ class Stack:
         lengths = tuple((n + sum(padding) - kernel) // stride + 1 for n in self.shape[1:])
         self._check(name, lengths)
         out_shape = (n_filters, *lengths)
-        layer = Layer("conv", name, self.shape, out_shape, kernel, stride, padding, groups, bias)
+        sides = (padding,) * len(lengths)
+        layer = Layer("conv", name, self.shape, out_shape, kernel, stride, sides, groups, bias)
         self._append(layer)
 
-    def pool(self, size: int, ceil: bool) -> None:
+    def pool(self, size: int, padding: PoolPadding) -> None:
+        """Windows of `size` that do not overlap; what `valid` leaves over of an axis is dropped."""
         name = self._next_name("pool")
-        lengths = tuple(-(-n // size) if ceil else n // size for n in self.shape[1:])
+        sides = tuple(_pool_padding(n, size, padding) for n in self.shape[1:])
+        lengths = tuple(
+            (n + sum(side)) // size for n, side in zip(self.shape[1:], sides, strict=True)
+        )
         self._check(name, lengths)
         if math.prod(self.shape[1:]) == 1:
             raise TooSmall(f"{name} has nothing left to pool in {self.shape}")
         out_shape = (self.shape[0], *lengths)
-        self._append(Layer("pool", name, self.shape, out_shape, size, size, ceil=ceil))
+        self._append(Layer("pool", name, self.shape, out_shape, size, size, sides))
 
     @contextmanager
     def residual(self) -> Iterator[None]:
@@ -134,3 +140,10 @@ class Stack:
     def _check(self, name: str, lengths: tuple[int, ...]) -> None:
         if min(lengths) < 1:
             raise TooSmall(f"{name} would shrink {self.shape} to nothing")
+
+
+def _pool_padding(n: int, size: int, kind: PoolPadding) -> Padding:
+    """What makes n points whole windows; of `same` as TensorFlow has it, half of it in front."""
+    total = 0 if kind == "valid" else -n % size
+    front = total // 2 if kind == "same" else 0
+    return front, total - front

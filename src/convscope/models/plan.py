@@ -5,7 +5,7 @@ from typing import Literal
 
 from convscope.errors import UserError
 from convscope.models.families import FAMILIES, SHORTEST_HALVED_KERNEL, FilterBank
-from convscope.models.layers import Layer, Stack, TooSmall
+from convscope.models.layers import Layer, Padding, Stack, TooSmall
 from convscope.models.rows import BYTES_PER_FLOAT
 from convscope.models.spec import ConvNetSpec
 from convscope.types import Shape
@@ -54,8 +54,9 @@ def _plan(spec: ConvNetSpec, input_shape: Shape, n_classes: int) -> tuple[Layer,
 def _add_block(stack: Stack, spec: ConvNetSpec, k: int) -> None:
     rule = spec.rule
     pools = k > 0 or rule.pools_first_block
+    padding = spec.pool_padding if rule.pool_ceil else "valid"
     if pools and spec.pool == "before":
-        stack.pool(rule.pool, rule.pool_ceil)
+        stack.pool(rule.pool, padding)
     for _ in range(rule.convs_per_block):
         kernel = _kernel(spec, k)
         stack.conv(_n_channels(spec, k), kernel, _padding(rule.padding, kernel))
@@ -63,7 +64,7 @@ def _add_block(stack: Stack, spec: ConvNetSpec, k: int) -> None:
             stack.add("norm")
         stack.add("act")
     if pools and spec.pool == "after":
-        stack.pool(rule.pool, rule.pool_ceil)
+        stack.pool(rule.pool, padding)
 
 
 def _n_channels(spec: ConvNetSpec, k: int) -> int:
@@ -75,8 +76,11 @@ def _kernel(spec: ConvNetSpec, k: int) -> int:
     return max(spec.kernel >> k, SHORTEST_HALVED_KERNEL) if spec.rule.halves_kernel else spec.kernel
 
 
-def _padding(kind: Literal["same", "valid"], kernel: int) -> tuple[int, int]:
-    """An even kernel pads one more sample behind than before, as Keras and torch do."""
+def _padding(kind: Literal["same", "valid"], kernel: int) -> Padding:
+    """An even kernel pads one more sample behind than before, as Keras and torch do.
+
+    With a stride Keras pads less: only what its last window lacks, as its pooling does.
+    """
     return ((kernel - 1) // 2, kernel // 2) if kind == "same" else (0, 0)
 
 

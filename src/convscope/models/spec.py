@@ -3,12 +3,13 @@
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from convscope.errors import UserError
 from convscope.models.families import FAMILIES, SHORTEST_HALVED_KERNEL, Family
+from convscope.run import BEFORE
 from convscope.settings import Settings, suggest, validated
 
 Activation: TypeAlias = Literal["relu", "tanh", "rrelu", "leaky_relu", "elu", "gelu", "silu"]
@@ -22,6 +23,8 @@ class ConvNetSpec(Settings):
     Keys that are not given are filled in from the family's preset, and else from the defaults here:
     what the reports use where they do not say otherwise.
     """
+
+    before: ClassVar[Mapping[str, Any]] = BEFORE["model"]
 
     family: str
     conv_layers: Count = Field(description="convolutions, however they are grouped into blocks")
@@ -38,8 +41,16 @@ class ConvNetSpec(Settings):
         description="rate after each hidden dense layer, else before logits; of bands as well",
     )
     batch_norm: bool = Field(False, strict=True, description="between convolution and activation")
+    batch_norm_momentum: float = Field(
+        0.1, gt=0, le=1, description="a batch's share in the running statistics; Keras: 0.01"
+    )
+    batch_norm_epsilon: float = Field(1e-5, gt=0, description="added to the variance; Keras: 0.001")
     pool: Literal["after", "before"] = Field(
         "after", description="where a block pools: by its convolutions"
+    )
+    pool_padding: Literal["same", "behind"] = Field(
+        "behind",
+        description="of pooling that keeps a last, partial window; same: half in front, as Keras",
     )
     head: Literal["flatten", "average"] = Field(
         "flatten", description="average: global, so that CAM exists"
@@ -90,12 +101,15 @@ class ConvNetSpec(Settings):
             )
         return kernel
 
-    @field_validator("pool")
+    @field_validator("pool", "pool_padding")
     @classmethod
-    def _has_a_pool(cls, pool: str, info: ValidationInfo) -> str:
-        if not _rule(info).pool and pool == "before":
+    def _has_a_pool(cls, value: str, info: ValidationInfo) -> str:
+        rule = _rule(info)
+        if not rule.pool and value in ("before", "same"):
             raise ValueError(f"{info.data['family']} has no pooling: remove the key")
-        return pool
+        if not rule.pool_ceil and value == "same":
+            raise ValueError(f"{info.data['family']} drops a last, partial window: remove the key")
+        return value
 
     @property
     def rule(self) -> Family:

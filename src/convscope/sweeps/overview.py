@@ -12,10 +12,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from convscope.errors import UserError
-from convscope.run import Run
+from convscope.run import Run, with_what_was_before
 from convscope.settings import suggest
 from convscope.sweeps.folder import SweepFolder, find_sweeps
-from convscope.sweeps.grid import make_sweep
+from convscope.sweeps.grid import SweepRecipe, make_sweep
 from convscope.sweeps.plan import PlannedCell, plan
 from convscope.training.attempt import Held, held
 
@@ -66,7 +66,7 @@ def overview_table(rows: Sequence[SweepRow]) -> Table:
 def cells_of(sweep: SweepFolder) -> tuple[PlannedCell, ...]:
     """The cells of a sweep, cancelled ones said to be so."""
     try:
-        recipe = make_sweep(sweep.recipes, sweep.name)
+        recipe = _recipe(sweep)
     except UserError as error:
         raise UserError(f"{sweep.path}: {error}") from None
     cancelled = sweep.cancelled
@@ -76,6 +76,21 @@ def cells_of(sweep: SweepFolder) -> tuple[PlannedCell, ...]:
         else cell
         for cell in plan(recipe.cells, sweep.out, recipe.config.attempts)
     )
+
+
+def _recipe(sweep: SweepFolder) -> SweepRecipe:
+    """Its recipes, read as they were when it was made: the names of its cells tell."""
+    recipe = make_sweep(sweep.recipes, sweep.name)
+    if _names(recipe) != sweep.cells:
+        with suppress(UserError):
+            older = [with_what_was_before({"model": {}, **each}) for each in sweep.recipes]
+            before = make_sweep(older, sweep.name)
+            return before if _names(before) == sweep.cells else recipe
+    return recipe
+
+
+def _names(recipe: SweepRecipe) -> list[str]:
+    return [cell.name for cell in recipe.cells]
 
 
 def retry(sweep: SweepFolder, names: Sequence[str]) -> list[str]:

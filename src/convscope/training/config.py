@@ -1,9 +1,11 @@
 """What a recipe says of a training."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from convscope.run import BEFORE
 from convscope.settings import Settings
 from convscope.training.augment import AugmentConfig
 
@@ -19,6 +21,8 @@ class TrainConfig(Settings):
         {"device", "threads", "micro_batch", "divide_batch_norm"}
     )
 
+    before: ClassVar[Mapping[str, Any]] = BEFORE["train"]
+
     seed: int = Field(0, ge=0, description="decides weights, order, dropout and augmentation")
     epochs: int = Field(60, ge=1, description="at most so many")
     patience: int = Field(8, ge=0, description="epochs without gain before it stops; 0: never stop")
@@ -27,6 +31,7 @@ class TrainConfig(Settings):
     learning_rate: float = Field(1e-3, gt=0)
     weight_decay: float = Field(0.0, ge=0)
     momentum: float = Field(0.9, ge=0, lt=1, description="of sgd")
+    adam_epsilon: float = Field(1e-8, gt=0, description="of adam and adamw; Keras: 1e-7")
     schedule: Literal["constant", "cosine"] = "constant"
     warmup_epochs: int = Field(0, ge=0, description="epochs in which the learning rate rises")
     label_smoothing: float = Field(0.0, ge=0, lt=1)

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from convscope.models.cnn import ACTIVATIONS
 from convscope.models.modules import Centre, GlobalAverage, LogEnergy, Residual
 from convscope.training.convolution import Conv, convolved
-from convscope.training.pooling import Size, pooled
+from convscope.training.pooling import NO_POOL, Size, Windows, pooled
 
 Step: TypeAlias = Callable[[Tensor], Tensor]
 Norm: TypeAlias = nn.BatchNorm1d | nn.BatchNorm2d
@@ -125,9 +125,9 @@ def _normed(norm: Norm, momentum: float, x: Tensor) -> Tensor:
 
 def _block(conv: Conv | None, activation: nn.Module | None, pool: Pool | None) -> Step:
     """A convolution, activation and pooling, each of which may be missing, in two operations."""
-    size, ceil = _windows(pool)
+    windows = _windows(pool)
     if conv is None:
-        return partial(pooled, size=size, ceil=ceil, activation=activation)
+        return partial(pooled, windows=windows, activation=activation)
     if conv.padding_mode != "zeros" or set(conv.dilation) != {1}:
         raise _Unknown
     if conv.groups > 1 and conv.weight.is_cuda:
@@ -136,18 +136,23 @@ def _block(conv: Conv | None, activation: nn.Module | None, pool: Pool | None) -
 
     def block(x: Tensor) -> Tensor:
         if x.is_cuda:
-            return pooled(convolved(x, conv, bias=False), size, ceil, activation, conv.bias)
-        return pooled(convolved(x, conv, relu), size, ceil, None if relu else activation)
+            return pooled(convolved(x, conv, bias=False), windows, activation, conv.bias)
+        return pooled(convolved(x, conv, relu), windows, None if relu else activation)
 
     return block
 
 
-def _windows(pool: Pool | None) -> tuple[Size, bool]:
-    """Height and width of the windows, and whether a last, partial one counts."""
+def _windows(pool: Pool | None) -> Windows:
+    """Those of a module, if they do not overlap."""
     if pool is None:
-        return (1, 1), False
-    width = pool.kernel_size
-    usual = pool.stride == width and (pool.padding, pool.dilation) == (0, 1)
-    if not usual or pool.return_indices or not isinstance(width, int):
+        return NO_POOL
+    size, front = _along_axes(pool, pool.kernel_size, 1), _along_axes(pool, pool.padding, 0)
+    if _along_axes(pool, pool.stride, 1) != size or pool.dilation != 1 or pool.return_indices:
         raise _Unknown
-    return (1 if isinstance(pool, nn.MaxPool1d) else width, width), pool.ceil_mode
+    return Windows(size, front, pool.ceil_mode)
+
+
+def _along_axes(pool: Pool, value: int | tuple[int, ...], height: int) -> Size:
+    """A number for each axis of the maps, whose height has the given one if the pool is 1-D."""
+    numbers = (value,) if isinstance(value, int) else tuple(value)
+    return (height if isinstance(pool, nn.MaxPool1d) else numbers[0]), numbers[-1]

@@ -56,8 +56,8 @@ def _derivative(y, slope, ACT: tl.constexpr):
 def _forward(
     x_at, bias_at, y_at, place_at,
     blocks, height, width, channels, rows, columns, slope,
-    KH: tl.constexpr, KW: tl.constexpr, ACT: tl.constexpr, BIASED: tl.constexpr,
-    WINDOWS: tl.constexpr, CHANNELS: tl.constexpr,
+    KH: tl.constexpr, KW: tl.constexpr, TOP: tl.constexpr, LEFT: tl.constexpr,
+    ACT: tl.constexpr, BIASED: tl.constexpr, WINDOWS: tl.constexpr, CHANNELS: tl.constexpr,
 ):  # fmt: skip
     """y = act(max over the window of x + bias), and which of its points was the maximum."""
     image = (tl.program_id(0) // blocks).to(tl.int64)
@@ -70,8 +70,8 @@ def _forward(
     place = tl.zeros((WINDOWS, CHANNELS), tl.int32)
     for i in tl.static_range(KH):
         for j in tl.static_range(KW):
-            h, w = row * KH + i, column * KW + j
-            there = inside & (h < height) & (w < width)
+            h, w = row * KH + i - TOP, column * KW + j - LEFT
+            there = inside & (h >= 0) & (h < height) & (w >= 0) & (w < width)
             at = (h * width + w) * channels + channel
             value = tl.load(x_at + at, mask=there, other=float("-inf")).to(tl.float32)
             better = (value > best) | (value != value)  # as torch: what is not a number wins
@@ -91,8 +91,8 @@ def _backward(
     dy_at, y_at, place_at, dx_at, sums_at,
     blocks, height, width, channels,
     rows, columns, all_rows, all_columns, slope,
-    KH: tl.constexpr, KW: tl.constexpr, ACT: tl.constexpr, BIASED: tl.constexpr,
-    WINDOWS: tl.constexpr, CHANNELS: tl.constexpr,
+    KH: tl.constexpr, KW: tl.constexpr, TOP: tl.constexpr, LEFT: tl.constexpr,
+    ACT: tl.constexpr, BIASED: tl.constexpr, WINDOWS: tl.constexpr, CHANNELS: tl.constexpr,
 ):  # fmt: skip
     """dx, zeros included, and each block's part of the bias's gradient.
 
@@ -118,8 +118,8 @@ def _backward(
         place = tl.load(place_at + at, mask=pooled, other=0).to(tl.int32)
     for i in tl.static_range(KH):
         for j in tl.static_range(KW):
-            h, w = row * KH + i, column * KW + j
-            there = inside & (h < height) & (w < width)
+            h, w = row * KH + i - TOP, column * KW + j - LEFT
+            there = inside & (h >= 0) & (h < height) & (w >= 0) & (w < width)
             to = (h * width + w) * channels + channel
             value = d
             if KH * KW > 1:
@@ -128,7 +128,7 @@ def _backward(
 
 
 def forward(
-    x: Tensor, bias: Tensor | None, size: Size, out: Size, act: int, slope: float
+    x: Tensor, bias: Tensor | None, size: Size, front: Size, out: Size, act: int, slope: float
 ) -> tuple[Tensor, Tensor]:
     """act(max-pool of x + bias), and the place of each maximum within its window.
 
@@ -136,6 +136,7 @@ def forward(
         x: (n, channels, height, width), channels last in memory, float32, bfloat16 or float16.
         bias: (channels,), or None.
         size: of the windows, which do not overlap.
+        front: (rows, columns) of the first of them that lie before the maps.
         out: (rows, columns) of windows.
         act, slope: a value of `ACTIVATIONS`, and the slope (leaky_relu) or alpha (elu).
 
@@ -150,14 +151,14 @@ def forward(
     _forward[grid](
         x, x if bias is None else bias, y, place,
         grid[0] // n, height, width, channels, *out, slope,
-        *size, act, bias is not None, *blocks,
+        *size, *front, act, bias is not None, *blocks,
     )  # fmt: skip
     return y, place
 
 
 def backward(
-    dy: Tensor, y: Tensor, place: Tensor, shape: torch.Size, size: Size, biased: bool,
-    act: int, slope: float,
+    dy: Tensor, y: Tensor, place: Tensor, shape: torch.Size, size: Size, front: Size,
+    biased: bool, act: int, slope: float,
 ) -> tuple[Tensor, Tensor | None]:  # fmt: skip
     """The gradients of x, whose shape is given, and in float32 of the bias.
 
@@ -165,13 +166,13 @@ def backward(
     """
     n, channels, height, width = shape
     dx = _maps(n, channels, (height, width), y)
-    whole = (-(-height // size[0]), -(-width // size[1]))
+    whole = (-(-(height + front[0]) // size[0]), -(-(width + front[1]) // size[1]))
     grid, blocks = _grid(n, whole, channels)
     sums = torch.empty(grid[0] if biased else 0, channels, device=y.device)
     _backward[grid](
         dy, y, place, dx, sums,
         grid[0] // n, height, width, channels, *y.shape[2:], *whole, slope,
-        *size, act, biased, *blocks,
+        *size, *front, act, biased, *blocks,
     )  # fmt: skip
     return dx, sums.sum(0) if biased else None
 

@@ -18,13 +18,14 @@ def make_optimizer(net: nn.Module, config: TrainConfig) -> torch.optim.Optimizer
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
+    rate = config.learning_rate
     match config.optimizer:
         case "sgd":
-            return torch.optim.SGD(groups, config.learning_rate, config.momentum)
+            return torch.optim.SGD(groups, rate, config.momentum)
         case "adam":
-            return torch.optim.Adam(groups, config.learning_rate, fused=True)
+            return torch.optim.Adam(groups, rate, eps=config.adam_epsilon, fused=True)
         case "adamw":
-            return torch.optim.AdamW(groups, config.learning_rate, fused=True)
+            return torch.optim.AdamW(groups, rate, eps=config.adam_epsilon, fused=True)
 
 
 def learning_rate(config: TrainConfig, epochs_done: float) -> float:

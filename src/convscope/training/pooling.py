@@ -17,23 +17,49 @@ from torch.nn import functional as F
 
 Size: TypeAlias = tuple[int, int]
 
+
+class Windows(NamedTuple):
+    """Windows of a max-pool side by side, by height and width.
+
+    Attributes:
+        size: of each; (1, 1) pools nothing.
+        front: points of the first that lie before the maps, at most half of its size; windows may
+            reach as far behind them. Such points are never the maximum.
+        ceil: whether a last, partial window counts.
+    """
+
+    size: Size = (1, 1)
+    front: Size = (0, 0)
+    ceil: bool = False
+
+    def over(self, height: int, width: int) -> Size:
+        """How many there are over maps, as torch counts them."""
+        return self._along(0, height), self._along(1, width)
+
+    def _along(self, axis: int, n: int) -> int:
+        size, front = self.size[axis], self.front[axis]
+        whole, over = divmod(n + 2 * front, size)
+        is_counted = self.ceil and over > 0 and whole * size < n + front
+        return whole + is_counted
+
+
+NO_POOL = Windows()
+
 _MOST_POINTS = 256
 _DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 
 
 def pooled(
     x: Tensor,
-    size: Size = (1, 1),
-    ceil: bool = False,
+    windows: Windows = NO_POOL,
     activation: nn.Module | None = None,
     bias: Tensor | None = None,
 ) -> Tensor:
-    """max-pool(activation(x + bias)), with windows that do not overlap.
+    """max-pool(activation(x + bias)).
 
     Args:
         x: (n_clips, n_channels, height, width), channels last in memory where it is to be fast.
-        size: of a window; (1, 1) adds the bias and activates, no more.
-        ceil: whether a last, partial window counts.
+        windows: of the max-pool.
         activation: a module; None for none.
         bias: (n_channels,); None for none.
 
@@ -43,19 +69,22 @@ def pooled(
     rising = _rising(activation)
     if rising is None:
         assert activation is not None
-        return pooled(activation(pooled(x, bias=bias)), size, ceil)
-    is_sum = rising.name == "none" and size == (1, 1)  # whose gradient needs no pass of its own
-    if not is_sum and _runs_on_kernels(x, size):
-        output: Tensor = _Pooled.apply(x, bias, size, ceil, rising)  # type: ignore[no-untyped-call]
+        return pooled(activation(pooled(x, bias=bias)), windows)
+    is_sum = rising.name == "none" and windows.size == (
+        1,
+        1,
+    )  # whose gradient needs no pass of its own
+    if not is_sum and _runs_on_kernels(x, windows.size):
+        output: Tensor = _Pooled.apply(x, bias, windows, rising)  # type: ignore[no-untyped-call]
         return output
-    return _plain(x, size, ceil, activation, bias)
+    return _plain(x, windows, activation, bias)
 
 
 def _plain(
-    x: Tensor, size: Size, ceil: bool, activation: nn.Module | None, bias: Tensor | None
+    x: Tensor, windows: Windows, activation: nn.Module | None, bias: Tensor | None
 ) -> Tensor:
-    if size != (1, 1):
-        x = F.max_pool2d(x, size, ceil_mode=ceil)
+    if windows.size != (1, 1):
+        x = F.max_pool2d(x, windows.size, padding=windows.front, ceil_mode=windows.ceil)
     if bias is not None:
         x = x + bias.to(x.dtype)[:, None, None]
     return x if activation is None else activation(x)
@@ -106,7 +135,8 @@ def kernels() -> Kernels:
     try:
         from convscope.training import kernels as module
 
-        module.forward(torch.zeros(1, 1, 1, 2, device="cuda"), None, (1, 2), (1, 1), 0, 0.0)
+        x = torch.zeros(1, 1, 1, 2, device="cuda")
+        module.forward(x, None, (1, 2), (0, 0), (1, 1), 0, 0.0)
         return Kernels(module)
     except Exception as error:  # whatever a compiler or driver that does not fit makes it raise
         first = next(iter(str(error).splitlines()), "")
@@ -118,15 +148,16 @@ class _Pooled(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, bias: Tensor | None, size: Size, ceil: bool, rising: Rising
+        ctx: Any, x: Tensor, bias: Tensor | None, windows: Windows, rising: Rising
     ) -> Tensor:
         module = _module()
         x = x.contiguous(memory_format=torch.channels_last)
-        by = tuple(-(-n // k) if ceil else n // k for n, k in zip(x.shape[2:], size, strict=True))
+        size, front, _ = windows
+        out = windows.over(*x.shape[2:])
         act = module.ACTIVATIONS[rising.name]
-        y, place = module.forward(x, bias, size, by, act, rising.slope)
+        y, place = module.forward(x, bias, size, front, out, act, rising.slope)
         ctx.save_for_backward(y, place)
-        ctx.how = x.shape, size, bias is not None, act, rising.slope
+        ctx.how = x.shape, size, front, bias is not None, act, rising.slope
         output: Tensor = y
         return output
 
@@ -136,7 +167,7 @@ class _Pooled(torch.autograd.Function):
         y, place = ctx.saved_tensors
         dy = dy.contiguous(memory_format=torch.channels_last)
         dx, dbias = _module().backward(dy, y, place, *ctx.how)
-        return dx, dbias, None, None, None
+        return dx, dbias, None, None
 
 
 def _module() -> Any:
