@@ -42,6 +42,13 @@ def test_the_list_can_be_kept_to_one_actual_or_one_predicted_class() -> None:
 
 
 @pytest.mark.parametrize("option", ["actual", "predicted"])
+def test_a_class_is_meant_however_its_accents_are_spelled(option: str) -> None:
+    classes = ("cafe\u0301", "bird", "the\u0301")
+    typed = {"actual": "caf\u00e9", "predicted": "th\u00e9"}[option]
+    assert len(wrong_clips(LOGITS, LABELS, IDS, classes, **{option: typed})) == 1
+
+
+@pytest.mark.parametrize("option", ["actual", "predicted"])
 def test_an_unknown_class_is_answered_with_the_one_that_was_meant(option: str) -> None:
     message = (
         rf"{option}: 'brid' is not a class of this run \(did you mean 'bird'\?\); known: bed, bi"

@@ -12,6 +12,7 @@ from rich.table import Table
 from scipy.special import softmax
 
 from convscope.errors import UserError
+from convscope.names import find_name
 from convscope.run import PREDICTIONS, Run
 from convscope.settings import suggest
 from convscope.types import Labels, Logits
@@ -117,8 +118,9 @@ def errors_table(clips: Sequence[WrongClip]) -> Table:
 
 
 def _class_index(name: str, classes: Sequence[str], option: str) -> int:
-    if name not in classes:
+    found = find_name(name, classes)
+    if found is None:
         raise UserError(
             f"{option}: {name!r} is not a class of this run{suggest(name, list(classes))}"
         )
-    return list(classes).index(name)
+    return list(classes).index(found)
