@@ -180,7 +180,7 @@ def test_a_recipe_reads_numbers_as_the_command_line_does(recipe: Path) -> None:
     with pytest.raises(UserError, match="'010'"):
         read_sweep([recipe])
     recipe.write_text("data: {kind: words, seconds: 1:30}\nmodel: {family: custom}\n")
-    with pytest.raises(UserError, match="data.seconds: expected number, got '1:30'"):
+    with pytest.raises(UserError, match=r"data\.seconds: expected number, got '1:30'"):
         read_cell(recipe)
 
 

@@ -1,4 +1,4 @@
-"""Names that people write against names that disks hold: é is one letter, however it is spelled."""
+"""Names that people write and names that disks hold: compared as they read, shown as they are."""
 
 import os
 import unicodedata
@@ -39,3 +39,14 @@ def find_path(wanted: Path) -> Path:
     except OSError:
         return wanted
     return wanted if found is None else folder / found
+
+
+def visible(text: str) -> str:
+    """A text in which control characters, escape sequences and their like are seen, as in repr().
+
+    Nothing of it moves the cursor, changes a colour or fails to be printed: bytes of a file's name
+    that are no UTF-8 come as `\\udce9`.
+    """
+    return "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text
+    )

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rich.console import Console
 
 from convscope.errors import UserError
 from convscope.run import RESULTS, Run
 from convscope.scores.errors import errors_table, wrong_clips, wrong_clips_of
+from convscope.terminal import PlainConsole
 
 CLASSES = ("bed", "bird", "cat")
 LABELS = np.array([0, 0, 1, 2, 2])
@@ -117,6 +117,6 @@ def test_errors_are_plain_json_and_a_table_that_cuts_nothing_off() -> None:
     rows = [clip.to_dict() for clip in clips]
     assert json.loads(json.dumps(rows, allow_nan=False)) == rows
     text = io.StringIO()
-    Console(file=text, width=80).print(errors_table(clips))
+    PlainConsole(file=text, width=80).print(errors_table(clips))
     first = text.getvalue().splitlines()[2]
     assert first.split() == ["[b]bird/2.wav", "bird", "cat", "0.9647", "0.9470"]

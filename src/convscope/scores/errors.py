@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from rich.box import SIMPLE_HEAD
-from rich.markup import escape
 from rich.table import Table
 from scipy.special import softmax
 
@@ -113,7 +112,7 @@ def errors_table(clips: Sequence[WrongClip]) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     for clip in clips:
         shares = f"{clip.probability:.4f}", f"{clip.margin:.4f}"
-        table.add_row(escape(clip.id), escape(clip.actual), escape(clip.predicted), *shares)
+        table.add_row(clip.id, clip.actual, clip.predicted, *shares)
     return table
 
 
