@@ -6,7 +6,15 @@ import pytest
 
 from convscope.plain_yaml import NotYaml, load, load_argument
 
-NUMBERS = [("8", 8), ("-3", -3), ("+5", 5), ("0", 0), ("1e-3", 1e-3), ("2E5", 2e5), ("1.", 1.0)]
+NUMBERS: list[tuple[str, Any]] = [
+    ("8", 8),
+    ("-3", -3),
+    ("+5", 5),
+    ("0", 0),
+    ("1e-3", 1e-3),
+    ("2E5", 2e5),
+    ("1.", 1.0),
+]
 NUMBERS += [("0.50", 0.5), (".5", 0.5), ("-1.5e+2", -150.0), ("true", True), ("null", None)]
 
 TEXTS = ["yes", "no", "on", "off", "Yes", "y", "2024-01-31", "=", "1.2.3", "e5", "NaN"]

@@ -52,11 +52,16 @@ for _tag, _pattern, _firsts in (
     Loader.add_implicit_resolver(
         f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), list(_firsts)
     )
-Loader.add_constructor(  # one that is tagged !!int may still be 010 or 0x10
-    "tag:yaml.org,2002:int", lambda loader, node: int(loader.construct_scalar(node))
-)
+
+
+def _whole_number(loader: Loader, node: yaml.ScalarNode) -> int:
+    """One that is tagged !!int may still be written 010, which is 10, or 0x10, which is refused."""
+    return int(loader.construct_scalar(node))
+
+
+Loader.add_constructor("tag:yaml.org,2002:int", _whole_number)
 Loader.add_constructor(  # << where it merges nothing
-    "tag:yaml.org,2002:merge", yaml.SafeLoader.construct_yaml_str
+    "tag:yaml.org,2002:merge", lambda loader, node: loader.construct_scalar(node)
 )
 
 _FLOW = ("[", "{", '"', "'")
@@ -97,7 +102,7 @@ def load_argument(text: str) -> Any:
 
 
 def _plain(text: str) -> Any:
-    loader = Loader("")
+    loader: Any = Loader("")
     tag = loader.resolve(yaml.ScalarNode, text, (True, False))
     try:
         return loader.construct_document(yaml.ScalarNode(tag, text))
