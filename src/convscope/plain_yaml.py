@@ -60,9 +60,13 @@ def _whole_number(loader: Loader, node: yaml.ScalarNode) -> int:
 
 
 Loader.add_constructor("tag:yaml.org,2002:int", _whole_number)
-Loader.add_constructor(  # << where it merges nothing
-    "tag:yaml.org,2002:merge", lambda loader, node: loader.construct_scalar(node)
-)
+
+
+def _text(loader: Loader, node: yaml.ScalarNode) -> Any:
+    return loader.construct_scalar(node)
+
+
+Loader.add_constructor("tag:yaml.org,2002:merge", _text)  # << where it merges nothing
 
 _FLOW = ("[", "{", '"', "'")
 _REFUSED = {
