@@ -50,3 +50,8 @@ def visible(text: str) -> str:
     return "".join(
         sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text
     )
+
+
+def visible_lines(text: str) -> str:
+    """As `visible`, of a text of several lines."""
+    return "\n".join(map(visible, text.split("\n")))

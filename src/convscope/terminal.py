@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.progress import ProgressColumn, Task
 from rich.text import Text
 
-from convscope.names import visible
+from convscope.names import visible, visible_lines
 
 
 class PlainConsole(Console):
@@ -20,7 +20,7 @@ class PlainConsole(Console):
 
     def render_str(self, text: str, **options: Any) -> Text:
         """As Rich's, through which all text of a table goes; control characters are escaped."""
-        return super().render_str("\n".join(map(visible, text.split("\n"))), **options)
+        return super().render_str(visible_lines(text), **options)
 
 
 class WhatIsDone(ProgressColumn):
