@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rich.console import Console
 
 from convscope import demo
 from convscope.data.synthetic_words import REPORT_WORDS
 from convscope.errors import UserError
 from convscope.run import Run
+from convscope.terminal import PlainConsole
 
 pytest.importorskip("espeakng_loader")
 
@@ -119,7 +119,7 @@ def test_a_confusion_matrix_as_text_has_its_counts_in_columns() -> None:
 def test_the_best_of_equal_nets_is_shown(toured: Path) -> None:
     runs = [Run(folder) for folder in sorted((toured / "runs").iterdir())]
     best = max(runs, key=lambda run: (run.scores["accuracy"], -run.scores["params"]))
-    console = Console(record=True, width=100, file=io.StringIO())
+    console = PlainConsole(record=True, width=100, file=io.StringIO())
     for line in demo.demo_lines(demo.Demo(runs, toured / "demo.html", None)):
         console.print(line)
     assert f"confusion matrix of {best.name}" in console.export_text()

@@ -7,6 +7,7 @@ import yaml
 
 from convscope.errors import UserError
 from convscope.recipe import has_top_level_comma, read_cell, split_at_commas
+from convscope.sweeps.grid import read_sweep
 from convscope.training.cell import make_cell
 
 RECIPE = """
@@ -91,6 +92,12 @@ def test_the_modern_preset_mirrors_no_digits() -> None:
         ("train.augment.flip=true", "train.augment.flip is for images, but the data are sounds"),
         ("data.kind=word", "data.kind: expected one of words, sounds, manifest, images, mnist"),
         ("data.rate_hz=-1", "data.rate_hz: expected greater than or equal to 100, got -1"),
+        ("train.seed=0123", "train.seed: expected integer, got '0123'$"),
+        ("train.epochs=1_000", "train.epochs: expected integer, got '1_000'$"),
+        ("train.epochs=0x10", "train.epochs: expected integer, got '0x10'$"),
+        ("data.seconds=1:30", "data.seconds: expected number, got '1:30'$"),
+        ("data.folder=1e3", """data.folder: .*, got 1000.0: quote it, data.folder='"TEXT"'"""),
+        ("data.words=[a, b] # c", "expected a YAML value after =, .* a comment, '# c'"),
         ("data.words=zero", "data.words: .*got 'zero'"),
         ("data.words=[1, 2]", "data.words: expected names, got 1: quote words"),
         ("data.words=[a, a]", "data.words: a stands there twice"),
@@ -161,6 +168,20 @@ def test_of_several_mistakes_the_first_is_told_and_how_many_there_are(recipe: Pa
 
 def test_a_date_is_text_as_it_can_be_a_folder(recipe: Path) -> None:
     assert read_cell(recipe, ["data.folder=2024-01-31"]).data.folder == "2024-01-31"
+
+
+@pytest.mark.parametrize("folder", ["set #2", "010", "a: b", "*", "1:30", "!new"])
+def test_a_folder_on_the_command_line_is_the_one_that_was_typed(recipe: Path, folder: str) -> None:
+    assert read_cell(recipe, [f"data.folder={folder}"]).data.folder == folder
+
+
+def test_a_recipe_reads_numbers_as_the_command_line_does(recipe: Path) -> None:
+    recipe.write_text(RECIPE + "grid: {seeds: 010}\n")
+    with pytest.raises(UserError, match="'010'"):
+        read_sweep([recipe])
+    recipe.write_text("data: {kind: words, seconds: 1:30}\nmodel: {family: custom}\n")
+    with pytest.raises(UserError, match=r"data\.seconds: expected number, got '1:30'"):
+        read_cell(recipe)
 
 
 def test_quotes_keep_a_comma_in_a_path(recipe: Path) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-from rich.console import Console, RenderableType
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.console import RenderableType
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeElapsedColumn
 
 from convscope.data.dataset import Dataset
 from convscope.data.load import load_dataset
@@ -20,6 +20,7 @@ from convscope.score import score_on
 from convscope.scores.board import board_rows
 from convscope.scores.board_table import board_table
 from convscope.scores.metrics import Scores, worst_confusions
+from convscope.terminal import PlainConsole, WhatIsDone
 from convscope.training.cell import Cell, make_cell
 from convscope.training.checkpoint import load_trained
 from convscope.training.fit import Watcher, fit
@@ -89,7 +90,7 @@ def run_demo(
     stages |= {"page": 4.0}
     with progress(stages) as tell:
         demo = make_demo(out, seed, n_clips, cells, real, tell)
-    console = Console()
+    console = PlainConsole()
     for line in demo_lines(demo):
         console.print(line, highlight=False)
     print(demo.page)
@@ -216,11 +217,11 @@ def progress(stages: Mapping[str, float]) -> Iterator[Tell]:
     def percent(stage: str, done: int, total: int) -> float:
         return 100 * float(starts[stage] + stages[stage] * done / max(total, 1)) / whole
 
-    console = Console(stderr=True)
+    console = PlainConsole(stderr=True)
     if not console.is_terminal:
         yield _line_teller(percent)
         return
-    columns = TextColumn("{task.description:<20}"), BarColumn(), TaskProgressColumn()
+    columns = WhatIsDone(), BarColumn(), TaskProgressColumn()
     with Progress(*columns, TimeElapsedColumn(), console=console) as bar:
         task = bar.add_task("", total=100)
         yield lambda stage, done, total: bar.update(

@@ -16,6 +16,7 @@ from convscope.data.files import Unreadable
 from convscope.data.images import image_decoder
 from convscope.data.sound_files import read_sound, to_int16
 from convscope.errors import UserError
+from convscope.names import find_path
 from convscope.training.checkpoint import Trained
 from convscope.training.engine import logits_of
 from convscope.types import Clips
@@ -52,7 +53,7 @@ def predict_files(trained: Trained, files: Sequence[Path]) -> tuple[list[Predict
     mistakes: list[str] = []
     for file in files:
         try:
-            predictions += predict_file(trained, file)
+            predictions += predict_file(trained, find_path(file))
         except Unreadable as error:
             mistakes.append(f"{file} {error}: expected {_expected(trained.cell.data)}")
     return predictions, mistakes

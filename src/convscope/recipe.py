@@ -1,52 +1,16 @@
 """YAML and key=value in, validated cells out. No data is opened here."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from convscope.errors import UserError
+from convscope.names import find_path
+from convscope.plain_yaml import NotYaml, load, load_argument
 from convscope.settings import suggest
 from convscope.training.cell import Cell, make_cell
 
 SECTIONS = ("data", "model", "train", "grid", "sweep")
-
-
-class RecipeLoader(yaml.SafeLoader):
-    """YAML as people mean it.
-
-    yes, no, on and off are words, as in the data; 1e-3 is a number; a date is text, as it can be a
-    folder's name. A key that stands twice in one place is refused.
-    """
-
-    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
-        node: yaml.MappingNode = super().compose_mapping_node(anchor)
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if key.value in seen:
-                problem = f"the key {key.value} stands there twice: keep one of them"
-                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
-            if isinstance(key, yaml.ScalarNode):
-                seen.add(key.value)
-        return node
-
-
-_LEFT_OUT = ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp")
-
-RecipeLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag not in _LEFT_OUT]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-RecipeLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:bool", re.compile("^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
-)
-RecipeLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?[0-9]+(?:\.[0-9]*)?[eE][-+]?[0-9]+$"),
-    list("-+0123456789"),
-)
 
 
 def read_recipe(path: Path | str, assignments: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
@@ -76,7 +40,7 @@ def read_cell(path: Path | str, assignments: Sequence[str] = ()) -> Cell:
 
 def _read_yaml(path: Path) -> dict[str, dict[str, Any]]:
     try:
-        recipe = yaml.load(path.read_text(encoding="utf-8"), RecipeLoader)
+        recipe = load(find_path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: no such recipe; recipes/ has one for each experiment") from None
     except OSError as error:
@@ -85,8 +49,8 @@ def _read_yaml(path: Path) -> dict[str, dict[str, Any]]:
         ) from None
     except UnicodeDecodeError:
         raise UserError(f"{path} is no text in UTF-8: expected a recipe, a YAML file") from None
-    except (yaml.YAMLError, ValueError) as error:
-        raise UserError(f"{path} is not YAML: {_problem(error)}") from None
+    except NotYaml as error:
+        raise UserError(f"{path} is not YAML: {error}") from None
     if not isinstance(recipe, dict):
         raise UserError(f"{path}: expected the sections {', '.join(SECTIONS)}, got {_came(recipe)}")
     for section, values in recipe.items():
@@ -94,13 +58,6 @@ def _read_yaml(path: Path) -> dict[str, dict[str, Any]]:
         if not isinstance(values, dict):
             raise UserError(f"{path}: {section}: expected keys and values, got {_came(values)}")
     return recipe
-
-
-def _problem(error: Exception) -> str:
-    """What is wrong with YAML, and in which line."""
-    mark = getattr(error, "problem_mark", None)
-    problem = " ".join(str(getattr(error, "problem", None) or error).split())
-    return f"line {mark.line + 1}: {problem}" if mark else problem
 
 
 def _came(value: Any) -> str:
@@ -134,9 +91,9 @@ def assign(recipe: dict[str, dict[str, Any]], assignment: str) -> None:
 def parse_value(assignment: str, text: str) -> Any:
     """The YAML value that stands behind the = of an assignment."""
     try:
-        return yaml.load(text, RecipeLoader)
-    except (yaml.YAMLError, ValueError) as error:
-        problem = _problem(error).removeprefix("line 1: ")
+        return load_argument(text)
+    except NotYaml as error:
+        problem = str(error).removeprefix("line 1: ")
         raise UserError(
             f"{assignment}: expected a YAML value after =, got {text!r} ({problem})"
         ) from None

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 import yaml
 
 from convscope.errors import UserError
+from convscope.names import find_path
 
 CONFIG = "config.yaml"
 ENVIRONMENT = "environment.json"
@@ -72,7 +73,7 @@ class Run:
     @classmethod
     def existing(cls, folder: Path | str) -> "Run":
         """The run at `folder`; a UserError where there is none."""
-        run = cls(folder)
+        run = cls(find_path(Path(folder)))
         if not (run.folder / CONFIG).is_file():
             raise UserError(
                 f"{run.folder} is no run: expected a folder with {CONFIG}, as convscope train "

@@ -90,7 +90,9 @@ def _expected(error: ErrorDetails) -> str:
 def _remedy(key: str, error: ErrorDetails) -> str:
     value = error["input"]
     if error["type"] == "string_type" and isinstance(value, bool | int | float):
-        return f": quote it, {key}='\"{value}\"'"
+        # 1e3 comes as 1000.0 and true as True: only a whole number is sure to be as it was typed
+        typed = value if type(value) is int else "TEXT"
+        return f": quote it, {key}='\"{typed}\"'"
     if error["type"] == "literal_error" and isinstance(value, str):
         known = error["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
         return suggest(value, known).split(";")[0]

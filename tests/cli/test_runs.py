@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.torch
 import soundfile
 import torch
 
 from convscope.data.dataset import Dataset
 from convscope.export import export_onnx
 from convscope.models.spec import make_spec
-from convscope.run import PREDICTIONS, Run
+from convscope.run import MODEL, PREDICTIONS, Run
 from convscope.training.checkpoint import load_trained
 from convscope.training.config import TrainConfig
 from convscope.training.fit import fit
@@ -213,3 +214,42 @@ def test_a_run_that_is_not_done_cannot_answer(
     answer = convscope("predict", tmp_path, tmp_path / "x.wav")
     assert answer.code == 2
     assert "is not done" in answer.err
+
+
+def test_weights_of_another_net_are_told_in_one_line(
+    convscope: Convscope, trained: Path, recordings: Path, tmp_path: Path
+) -> None:
+    run = Run(shutil.copytree(trained, tmp_path / "run"))
+    net = torch.nn.Linear(3, 2)
+    run.write(MODEL, safetensors.torch.save(net.state_dict()))
+    run.finish()
+    answer = convscope("predict", run.folder, next(recordings.rglob("*.wav")))
+    assert answer.code == 2
+    assert "do not fit the net" in answer.err
+    assert answer.err.count("\n") == 1
+
+
+def test_names_with_brackets_and_escape_sequences_are_shown(
+    convscope: Convscope, trained: Path, recordings: Path, tmp_path: Path
+) -> None:
+    names = ("[laughter]/[b]x.wav", "[noise]/\x1b[31mred.wav", "odd[/x].wav")
+    for name in names:
+        (tmp_path / name).parent.mkdir()
+        shutil.copy(next(recordings.rglob("*.wav")), tmp_path / name)
+    predicted = convscope("predict", trained, *(tmp_path / name for name in names))
+    checked = convscope("data", "check", tmp_path)
+    missing = convscope("predict", trained, tmp_path / "\x1b[2Jgone[/x].wav")
+    assert (predicted.code, checked.code, missing.code) == (0, 0, 2)
+    for answer in (predicted, checked):
+        assert all(name.replace("\x1b", "\\x1b") in answer.out for name in names)
+    assert all(f" {label} " in checked.out for label in ("[laughter]", "[noise]", "odd["))
+    assert "\\x1b[2Jgone[/x].wav" in missing.err
+    assert "\x1b" not in predicted.out + checked.out + missing.err
+
+
+def test_a_class_is_meant_however_its_accents_are_spelled_and_so_is_a_run(
+    convscope: Convscope, trained: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(trained, tmp_path / "cafe\u0301")
+    answer = convscope("errors", tmp_path / "caf\u00e9", "--json")
+    assert answer.code == 0, answer.err

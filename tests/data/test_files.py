@@ -133,3 +133,10 @@ def test_a_clip_lies_below_its_folder_and_of_a_manifest_beside_the_csv(tmp_path:
     assert clip_path(str(tmp_path), "bed/a.wav") == tmp_path / "bed" / "a.wav"
     assert clip_path(str(manifest), "bed/a.wav") == tmp_path / "bed" / "a.wav"
     assert clip_path("~/data", "a.wav") == Path.home() / "data" / "a.wav"
+
+
+def test_a_copy_of_the_data_whose_disk_spells_accents_otherwise_is_split_alike() -> None:
+    names = [f"caf\u00e9 {i}" for i in range(50)]
+    respelled = [name.replace("\u00e9", "e\u0301") for name in names]
+    assert list(map(hashed_split, names)) == list(map(hashed_split, respelled))
+    assert {hashed_split(name) for name in names} == {"train", "validation", "test"}

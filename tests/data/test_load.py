@@ -279,3 +279,15 @@ def test_real_images_load_with_one_held_out_part_as_test(
     assert dataset.clips.shape[1:] == (3, 16, 16)
     assert dataset.clips.dtype == np.uint8
     assert {name.split("/")[0] for name in dataset.ids[dataset.indices("test")]} == {"val"}
+
+
+def test_a_class_is_found_however_a_disk_spells_its_accents(
+    tmp_path: Path, make_words: Make, cache: Path
+) -> None:
+    typed, on_disk = "caf\u00e9", "cafe\u0301"
+    root = make_words(tmp_path / "words", (on_disk, "tea"))
+    named = load_dataset(WordsConfig(folder=str(root), words=("tea", typed), **SHORT))
+    found = load_dataset(WordsConfig(folder=str(root), **SHORT))
+    assert named.classes == ("tea", typed)
+    assert found.classes == (typed, "tea")
+    assert np.bincount(named.labels).tolist() == [40, 40]

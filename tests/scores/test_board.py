@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.console import Console
 
 from convscope.errors import UserError
 from convscope.run import RESULTS, Run
@@ -17,6 +16,7 @@ from convscope.scores.board import Order, board_rows, pareto_front, ranked, with
 from convscope.scores.board_table import board_table, board_view
 from convscope.scores.flops import with_flops
 from convscope.scores.rows import find_runs
+from convscope.terminal import PlainConsole
 
 
 def make_run(folder: Path, state: str = "done", chance: bool = False, **scores: Any) -> Run:
@@ -44,7 +44,7 @@ def done(folder: Path, params: int, accuracy: float, chance: bool = False) -> Ru
 
 def printed(runs: list[Run], width: int = 140) -> str:
     text = io.StringIO()
-    Console(file=text, width=width).print(board_table(board_rows(runs)))
+    PlainConsole(file=text, width=width).print(board_table(board_rows(runs)))
     return text.getvalue()
 
 

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from convscope.scores.board import board_rows
 from convscope.scores.board_table import board_view
 from convscope.scores.board_text import TEXTS, terminal_table
 from convscope.scores.plain_table import Column, PlainTable, View
+from convscope.terminal import PlainConsole
 
 AWKWARD = PlainTable(
     columns=(Column("a_b", folds=True), Column("95 %", right=True)),
@@ -69,7 +69,7 @@ def test_latex_is_balanced_and_escaped() -> None:
 
 
 def test_the_terminal_shows_brackets_as_they_are() -> None:
-    console = Console(width=100, record=True, file=io.StringIO())
+    console = PlainConsole(width=100, record=True, file=io.StringIO())
     console.print(terminal_table(AWKWARD))
     assert "[1pt] *b* <i>" in console.export_text()
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rich.console import Console
 
 from convscope.errors import UserError
 from convscope.run import RESULTS, Run
 from convscope.scores.errors import errors_table, wrong_clips, wrong_clips_of
+from convscope.terminal import PlainConsole
 
 CLASSES = ("bed", "bird", "cat")
 LABELS = np.array([0, 0, 1, 2, 2])
@@ -39,6 +39,13 @@ def test_the_list_can_be_kept_to_one_actual_or_one_predicted_class() -> None:
     assert ids(predicted="bird") == ["bed/1.wav", "cat/4.wav"]
     assert ids(actual="cat", predicted="bird") == ["cat/4.wav"]
     assert ids(actual="cat", predicted="bed") == []
+
+
+@pytest.mark.parametrize("option", ["actual", "predicted"])
+def test_a_class_is_meant_however_its_accents_are_spelled(option: str) -> None:
+    classes = ("cafe\u0301", "bird", "the\u0301")
+    typed = {"actual": "caf\u00e9", "predicted": "th\u00e9"}[option]
+    assert len(wrong_clips(LOGITS, LABELS, IDS, classes, **{option: typed})) == 1
 
 
 @pytest.mark.parametrize("option", ["actual", "predicted"])
@@ -110,6 +117,6 @@ def test_errors_are_plain_json_and_a_table_that_cuts_nothing_off() -> None:
     rows = [clip.to_dict() for clip in clips]
     assert json.loads(json.dumps(rows, allow_nan=False)) == rows
     text = io.StringIO()
-    Console(file=text, width=80).print(errors_table(clips))
+    PlainConsole(file=text, width=80).print(errors_table(clips))
     first = text.getvalue().splitlines()[2]
     assert first.split() == ["[b]bird/2.wav", "bird", "cat", "0.9647", "0.9470"]

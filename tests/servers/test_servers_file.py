@@ -95,7 +95,10 @@ def test_a_server_is_found_by_its_host(home: Path, hostname: str, found: bool) -
         ("servers: {a: {hosts: b}}", r"servers\.a\.hosts is not a known key \(did you mean 'host'"),
         ("servers: {a: {limits: {load_core: 1}}}", r"a\.limits\.load_core .*mean 'load_per_core'"),
         ("servers: {a: {}, b: {host: A}}", "servers: a and b are the same host, a: keep one"),
-        ("servers: {a: {}, a: {}}", "is not YAML: line 1: a stands there twice: keep one of them"),
+        (
+            "servers: {a: {}, a: {}}",
+            "is not YAML: line 1: the key a stands there twice: keep",
+        ),
         ("servers: {7: {}}", r"servers\.7.*expected string"),
         ("time_zone: Europe", "time_zone: expected a name such as Europe/Berlin, got 'Europe'"),
         (f"time_zone: {'a' * 400}", "time_zone: expected a name such as Europe/Berlin"),

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from convscope.servers.collect_settings import CollectSettings
 from convscope.servers.history import History
 from convscope.servers.servers_file import ServersFile
 from convscope.servers.usage import Hours, Spell, by_person, usage, usage_table
+from convscope.terminal import PlainConsole
 
 HOUR = 3600.0
 PEOPLE = {"ann": "Ann", "ann2": "Ann", "bob": "Bob"}
@@ -123,7 +123,7 @@ def test_usage_is_shown_to_people_and_machines(file: ServersFile) -> None:
         "held_idle_hours": 0.0, "booked_hours": 0.0, "booked_idle_hours": 0.0,
         "unbooked_hours": 1.0,
     }  # fmt: skip
-    console = Console(width=120)
+    console = PlainConsole(width=120)
     with console.capture() as captured:
         console.print(usage_table(rows))
     shown = [line.split() for line in captured.get().splitlines()]

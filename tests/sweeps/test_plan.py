@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from convscope.errors import UserError
 from convscope.models.cnn import build
 from convscope.models.families import FAMILIES
-from convscope.recipe import RecipeLoader
+from convscope.plain_yaml import load
 from convscope.run import EPOCHS, STATE, Run
 from convscope.sweeps.grid import make_sweep
 from convscope.sweeps.plan import PlannedCell, as_json, order, plan
@@ -156,8 +155,7 @@ def test_json_spells_values_as_the_reference_does(tmp_path: Path) -> None:
 
 def _cell_of(stated: dict[str, str]) -> Cell:
     model: dict[str, Any] = {
-        key: yaml.load(value, RecipeLoader) if key != "family" else value
-        for key, value in stated.items()
+        key: load(value) if key != "family" else value for key, value in stated.items()
     }
     data: dict[str, Any] = {"kind": "words", "words": ["one", "two"]}
     if FAMILIES[stated["family"]].n_dims == 2:

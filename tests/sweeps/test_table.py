@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from convscope.sweeps import table
 from convscope.sweeps.plan import PlannedCell, plan
 from convscope.sweeps.table import plan_table
+from convscope.terminal import PlainConsole
 from convscope.training.cell import Cell
 
 Cells = Callable[..., tuple[Cell, ...]]
@@ -18,7 +18,7 @@ Cells = Callable[..., tuple[Cell, ...]]
 
 def printed(planned: list[PlannedCell]) -> str:
     text = io.StringIO()
-    Console(width=200, file=text).print(plan_table(planned))
+    PlainConsole(width=200, file=text).print(plan_table(planned))
     return text.getvalue()
 
 

@@ -2,15 +2,19 @@
 
 from typing import Any
 
-from rich.console import Console
 from rich.progress import Progress, ProgressColumn
+
+from convscope.terminal import PlainConsole, WhatIsDone
 
 
 class Bar(Progress):
-    """A bar of one task; it appears when it is first told of progress, and not before."""
+    """A bar of one task, behind what is being done.
+
+    It appears when it is first told of progress, and not before.
+    """
 
     def __init__(self, what: str, *columns: ProgressColumn, total: float | None = None) -> None:
-        super().__init__(*columns, console=Console(stderr=True))
+        super().__init__(WhatIsDone(), *columns, console=PlainConsole(stderr=True))
         self._only = self.add_task(what, total=total)
 
     def tell(self, **changes: Any) -> None:

@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperCommand
 
 from convscope.cli.commands import computing
-from convscope.cli.show import Json, print_json, print_table
+from convscope.cli.show import Json, print_json, print_line, print_table
 from convscope.errors import UserError
 
 if TYPE_CHECKING:
@@ -139,7 +139,8 @@ def _print(view: "View", form: str) -> None:
         return
     for i, table in enumerate(view.tables):
         if table.title:
-            print(f"\n{table.title}" if i else table.title)
+            print("\n" if i else "", end="")
+            print_line(table.title)
         print_table(terminal_table(table))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from convscope.cli.show import warn
 from convscope.errors import RunFailed, UserError
 from convscope.settings import suggest
 
@@ -33,7 +34,7 @@ class Commands(Group):
         except Exception as error:
             if not hasattr(error, "format_message"):  # Typer's own errors, wherever it keeps them
                 raise
-            _tell(_usage_mistake(error))
+            warn(_usage_mistake(error))
             code = 2
         sys.exit(code)
 
@@ -93,10 +94,5 @@ def _usage_mistake(error: Any) -> str:
 
 
 def _ended(message: str, code: int) -> typer.Exit:
-    _tell(message)
+    warn(message)
     return typer.Exit(code)
-
-
-def _tell(message: str) -> None:
-    line = " ".join(message.splitlines())
-    print(f"convscope: {line}", file=sys.stderr)

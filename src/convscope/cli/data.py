@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from convscope.cli.commands import Group, resumable
-from convscope.cli.show import Json, print_json, print_table, progress_bar
+from convscope.cli.show import Json, print_json, print_line, print_table, progress_bar
 
 Folder = Annotated[
     Path, typer.Argument(help="The folder of the data.", metavar="DIR", readable=False)
@@ -66,7 +66,7 @@ def check(folder: Folder, json: Json = False) -> None:
     if json:
         print_json(asdict(report))
         return
-    print(f"{report.folder}: {report.n_files:,} files, taken for data.kind={report.layout}")
+    print_line(f"{report.folder}: {report.n_files:,} files, taken for data.kind={report.layout}")
     print_table(count_table(report))
     for line in problem_lines(report):
-        print(line)
+        print_line(line)

@@ -13,6 +13,7 @@ from convscope.cli import servers_watch
 from convscope.cli.commands import Group
 from convscope.cli.show import Json, print_json, print_table, warn
 from convscope.errors import RunFailed, UserError
+from convscope.names import visible_lines
 
 if TYPE_CHECKING:
     from convscope.servers.collect import States
@@ -169,7 +170,7 @@ def usage(
 
 
 def _show(text: str) -> None:
-    print(text, flush=True)
+    print(visible_lines(text), flush=True)
 
 
 def with_servers(servers: Path | None) -> "ServersFile":

@@ -32,6 +32,7 @@ def watch(
     from convscope.cli.servers import asking, with_servers
     from convscope.servers.collect import collect
     from convscope.servers.status import status_row, status_table
+    from convscope.terminal import PlainConsole
 
     file = with_servers(servers)
     if every is not None:
@@ -44,7 +45,7 @@ def watch(
         made.caption = f"{time.strftime('%H:%M:%S')}, every {file.collect.every_seconds:g} s"
         return made
 
-    with asking(file) as ssh, Live("asking all servers …") as live:
+    with asking(file) as ssh, Live("asking all servers …", console=PlainConsole()) as live:
         collect(file, ssh.ask, lambda now, states, _: live.update(table(now, states), refresh=True))
 
 
@@ -71,9 +72,8 @@ def demo(
 def _as_table(rows: "Sequence[Sequence[str]]") -> "Table":
     from rich.box import SIMPLE
     from rich.table import Table
-    from rich.text import Text
 
     table = Table(box=SIMPLE, show_header=False)
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*row)
     return table

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from convscope.names import visible
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -28,22 +30,32 @@ def print_json(value: Any) -> None:
 
 def print_table(table: "Table") -> None:
     """A table for people: as wide as the terminal, or as it needs where there is none."""
-    from rich.console import Console
+    from convscope.terminal import PlainConsole
 
-    console = Console()
+    console = PlainConsole()
     if not console.is_terminal:
-        console = Console(width=Console(width=1000).measure(table).maximum)
+        console = PlainConsole(width=PlainConsole(width=1000).measure(table).maximum)
     console.print(table)
+
+
+def print_line(text: str) -> None:
+    """A line of a result, with what names of files may hold made visible."""
+    print(visible(text))
 
 
 def warn(message: str) -> None:
     """A line on standard error that ends nothing."""
-    print(f"convscope: {message}", file=sys.stderr)
+    print(f"convscope: {visible(' '.join(message.splitlines()))}", file=sys.stderr)
+
+
+class _Warnings(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        warn(record.getMessage())
 
 
 def log_to_stderr() -> None:
     """Warnings of the library as lines on standard error."""
-    logging.basicConfig(format="convscope: %(message)s", level=logging.WARNING, stream=sys.stderr)
+    logging.basicConfig(level=logging.WARNING, handlers=[_Warnings()])
 
 
 @contextmanager
@@ -56,10 +68,10 @@ def progress_bar(what: str) -> Iterator[Callable[[float, float], None]]:
 @contextmanager
 def naming_bar() -> Iterator[Callable[[str, float, float], None]]:
     """A progress bar that is also told what is being done: (what, done, total)."""
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
 
     from convscope.cli.bar import Bar
 
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
-    with Bar("", *columns, TimeRemainingColumn()) as bar:
+    columns = BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Bar("", *columns) as bar:
         yield lambda what, done, total: bar.tell(description=what, completed=done, total=total)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from convscope.cli.commands import computing, resumable
-from convscope.cli.show import Json, log_to_stderr, print_json, print_table, warn
+from convscope.cli.show import Json, log_to_stderr, print_json, print_line, print_table, warn
 
 if TYPE_CHECKING:
     from convscope.sweeps.cells import Standing
@@ -81,7 +81,7 @@ def sweep(
     if json:
         print_json(summary)
     else:
-        print(standing.line())
+        print_line(standing.line())
         print(out)
     if summary["waiting"]:
         warn("stopped by convscope sweeps cancel: the same command goes on from here")

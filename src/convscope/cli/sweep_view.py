@@ -5,14 +5,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
-from rich.text import Text
 
+from convscope.names import visible
 from convscope.sweeps.cells import Standing, SweepCell
 from convscope.sweeps.driver import View
+from convscope.terminal import PlainConsole
 
 REFRESHES_PER_SECOND = 4
 
@@ -20,7 +21,7 @@ REFRESHES_PER_SECOND = 4
 @contextmanager
 def sweep_view() -> Iterator[View]:
     """The view that suits standard error."""
-    console = Console(stderr=True)
+    console = PlainConsole(stderr=True)
     if not console.is_terminal:
         yield LineView()
         return
@@ -32,7 +33,7 @@ class LineView(View):
     """Lines alone, for a file or a job's log."""
 
     def line(self, text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
+        print(visible(text), file=sys.stderr, flush=True)
 
 
 class LiveView(View):
@@ -43,7 +44,7 @@ class LiveView(View):
         self._shown = 0.0
 
     def line(self, text: str) -> None:
-        self._live.console.print(text, highlight=False, markup=False)
+        self._live.console.print(text, highlight=False)
 
     def show(self, standing: Standing) -> None:
         now = time.monotonic()
@@ -58,7 +59,7 @@ def picture(standing: Standing) -> Group:
     for cell in standing.cells:
         if cell.state == "running":
             table.add_row(*_row(cell))
-    return Group(table, Text(standing.line()))
+    return Group(table, standing.line())
 
 
 def _row(cell: SweepCell) -> tuple[str, ProgressBar, str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from convscope.cli.commands import Group
-from convscope.cli.show import Json, print_json, print_table
+from convscope.cli.show import Json, print_json, print_line, print_table
 
 if TYPE_CHECKING:
     from convscope.sweeps.folder import SweepFolder
@@ -62,8 +62,8 @@ def _print_driver(sweep: "SweepFolder") -> None:
     if not sweep.is_driven:
         print("nobody drives it: its convscope sweep, given again, goes on")
     else:
-        print(f"driven by {sweep.driver_in_words}")
-        print(driver.get("standing", ""))
+        print_line(f"driven by {sweep.driver_in_words}")
+        print_line(driver.get("standing", ""))
 
 
 @sweeps.command()

@@ -3,7 +3,7 @@
 from types import TracebackType
 from typing import Self
 
-from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from convscope.cli.bar import Bar
 from convscope.training.fit import Watcher
@@ -14,7 +14,7 @@ class TrainingBar(Watcher):
 
     def __init__(self, epochs: int) -> None:
         self._epochs = epochs
-        columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+        columns = BarColumn(), TimeElapsedColumn()
         self._bar = Bar("training", *columns, TimeRemainingColumn(), total=epochs)
 
     def __enter__(self) -> Self:

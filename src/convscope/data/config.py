@@ -6,6 +6,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, mod
 
 from convscope.data.exclude import excluded_ids
 from convscope.data.hosts import Folder, check_folder, folder_here
+from convscope.names import normalised
 from convscope.settings import Settings
 from convscope.types import Shape
 
@@ -26,7 +27,7 @@ def _names(value: Any) -> Any:
                 f"expected names, got {name!r}: quote words that YAML reads as something else, "
                 'such as "1" or "true"'
             )
-    return value
+    return tuple(map(normalised, value))
 
 
 def _distinct(value: "tuple[str, ...] | Literal['all']") -> "tuple[str, ...] | Literal['all']":

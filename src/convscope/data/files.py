@@ -12,6 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 from convscope.data.hosts import Folder, folder_here
 from convscope.data.splits import hashed_split, held_out_split
 from convscope.errors import UserError
+from convscope.names import find_path, normalised
 from convscope.types import Shape, Split
 
 Progress: TypeAlias = Callable[[int, int], None]
@@ -40,7 +41,7 @@ class ClipFile:
     Attributes:
         path: where it lies.
         id: its path below the data folder, with forward slashes.
-        label: the name of its class.
+        label: the name of its class, normalised, however a folder or a list spells it.
         split: the part that it belongs to.
     """
 
@@ -48,6 +49,9 @@ class ClipFile:
     id: str
     label: str
     split: Split
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "label", normalised(self.label))
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ def require_folder(folder: Folder, or_file: bool = False) -> Path:
     folder = folder_here(folder)
     if folder is None:
         raise UserError("data.folder is missing: give it in the recipe or as data.folder=DIR")
-    path = Path(folder).expanduser()
+    path = find_path(Path(folder).expanduser())
     try:
         is_there = path.exists()
     except OSError as error:  # a folder above it is closed
@@ -100,7 +104,7 @@ def clip_path(folder: Folder, id: str) -> Path:
         folder: as the recipe names it; `~` is the user's home.
         id: of the clip.
     """
-    root = Path(folder_here(folder) or ".").expanduser()
+    root = find_path(Path(folder_here(folder) or ".").expanduser())
     return (root.parent if root.is_file() else root) / id
 
 

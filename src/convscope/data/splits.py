@@ -2,14 +2,18 @@
 
 import hashlib
 
+from convscope.names import normalised
 from convscope.types import Split
 
 _HASH_RANGE = 2**27 - 1  # the constant of Speech Commands' own script
 
 
 def hashed_percentage(name: str) -> float:
-    """A number in [0, 100] that depends on `name` alone: SHA-1(name) mod 2^27, rescaled."""
-    text = name.encode("utf-8", "surrogateescape")  # a file's name may be no UTF-8
+    """A number in [0, 100] that depends on `name` alone: SHA-1(name) mod 2^27, rescaled.
+
+    However a disk spells its accents: a copy of the data on another machine is split alike.
+    """
+    text = normalised(name).encode("utf-8", "surrogateescape")  # a file's name may be no UTF-8
     digest = int(hashlib.sha1(text, usedforsecurity=False).hexdigest(), 16)
     return digest % (_HASH_RANGE + 1) * 100.0 / _HASH_RANGE
 

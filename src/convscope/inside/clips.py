@@ -13,6 +13,7 @@ from convscope.data.images import SUFFIXES, image_decoder
 from convscope.data.sound_files import SOUND_SUFFIXES, decode_sound
 from convscope.errors import UserError, in_one_line
 from convscope.inside.subject import Examples, Show
+from convscope.names import find_name
 from convscope.types import Shape
 
 Preprocess: TypeAlias = Callable[[Path], Any]
@@ -90,7 +91,8 @@ def _files(folder: Path, suffixes: Sequence[str] | frozenset[str]) -> list[Path]
 
 def _label(file: Path, classes: Sequence[str]) -> int:
     """The class whose name the file's folder has; -1 where it is none."""
-    return list(classes).index(file.parent.name) if file.parent.name in classes else -1
+    found = find_name(file.parent.name, classes)
+    return -1 if found is None else list(classes).index(found)
 
 
 def _decoder(shape: Shape, rate_hz: int | None) -> Decode:

@@ -18,6 +18,7 @@ from convscope.inside.prior import Latent, Prior, train_prior
 from convscope.inside.progress import step_of
 from convscope.inside.shelf import Shelf
 from convscope.inside.subject import Choice, Subject
+from convscope.models.weights import load_weights
 from convscope.run import write_atomically
 from convscope.types import Shape
 
@@ -84,7 +85,7 @@ def prior_of(subject: Subject, seed: int, shelf: Shelf) -> Prior:
         prior = Prior(subject.clip_shape, subject.rate_hz)
     path, said = shelf.folder / FILE, json.dumps(asdict(about))
     if path.is_file() and _made_for(path) == said:
-        prior.load_state_dict(safetensors.torch.load_file(path))
+        load_weights(prior, path)
         return prior.to(subject.device).eval().requires_grad_(False)
 
     def clips(indices: Tensor) -> Tensor:
@@ -99,5 +100,9 @@ def prior_of(subject: Subject, seed: int, shelf: Shelf) -> Prior:
 
 
 def _made_for(path: Path) -> str | None:
-    with safetensors.safe_open(path, "pt") as file:
-        return (file.metadata() or {}).get("made_for")
+    """What the prior in a file was made for; None of a damaged file: another takes its place."""
+    try:
+        with safetensors.safe_open(path, "pt") as file:
+            return (file.metadata() or {}).get("made_for")
+    except safetensors.SafetensorError:
+        return None

@@ -13,8 +13,6 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 
@@ -25,6 +23,7 @@ from convscope.inside.kept import untouched
 from convscope.inside.layers import forward
 from convscope.inside.subject import Domain, Show, Subject, silence
 from convscope.inside.target import number_of
+from convscope.models.weights import load_weights
 from convscope.types import Shape
 
 
@@ -152,30 +151,8 @@ def _net(own: OwnModule, n_classes: int) -> nn.Module:
     if not isinstance(net, nn.Module):
         raise UserError(f"{own.function}: expected a torch.nn.Module, got {type(net).__name__}")
     if own.weights is not None:
-        _load(net, own.weights)
+        load_weights(net, own.weights, f"--weights {own.weights}")
     return net.eval()
-
-
-def _load(net: nn.Module, path: Path) -> None:
-    """Put weights into a net; half precision becomes what the net has."""
-    try:
-        weights = safetensors.torch.load_file(path)
-    except (OSError, safetensors.SafetensorError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(f"--weights {path}: expected a safetensors file ({reason})") from None
-    own = net.state_dict()
-    wrong = sorted({k for k in own.keys() | weights.keys() if _shape(own, k) != _shape(weights, k)})
-    if wrong:
-        first = wrong[0]
-        raise UserError(
-            f"--weights {path} do not fit the net: {first} is {_shape(weights, first)} there and "
-            f"{_shape(own, first)} in the net ({len(wrong)} differ): give the weights of this net"
-        )
-    net.load_state_dict({k: value.to(own[k].dtype) for k, value in weights.items()})
-
-
-def _shape(state: dict[str, Tensor], key: str) -> str:
-    return "×".join(map(str, state[key].shape)) or "a number" if key in state else "missing"
 
 
 def _try(net: nn.Module, shape: Shape) -> Tensor:

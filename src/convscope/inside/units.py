@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from convscope.errors import UserError
 from convscope.inside.layers import Layer, layer_named
+from convscope.names import find_name
 from convscope.settings import suggest
 
 
@@ -34,8 +35,9 @@ def read_unit(text: str, layers: Mapping[str, Layer], classes: Sequence[str] = (
     if not colon or not which:
         raise UserError(f"{text}: expected layer:unit such as conv3:17, or logits:CLASS")
     layer = layer_named(layers, name)
-    if layer.kind == "logits" and which in classes:
-        return Unit(name, list(classes).index(which))
+    found = find_name(which, classes) if layer.kind == "logits" else None
+    if found is not None:
+        return Unit(name, list(classes).index(found))
     if not which.isdecimal():
         hint = suggest(which, list(classes)) if layer.kind == "logits" else ""
         raise UserError(f"{text}: {which} is no unit of {name}, they count from 0{hint}")

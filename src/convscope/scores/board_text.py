@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.markup import escape
 from rich.table import Table
 
 from convscope.scores.plain_table import PlainTable, View
@@ -17,9 +16,9 @@ from convscope.scores.plain_table import PlainTable, View
 def terminal_table(plain: PlainTable) -> Table:
     """A table for the terminal, without its title."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
-    table.caption, table.caption_justify = escape(plain.note) or None, "left"
+    table.caption, table.caption_justify = plain.note or None, "left"
     for column in plain.columns:
-        heading = escape(column.heading)
+        heading = column.heading
         if column.folds:
             table.add_column(heading, overflow="fold", min_width=11)
         elif column.right:
@@ -27,7 +26,7 @@ def terminal_table(plain: PlainTable) -> Table:
         else:
             table.add_column(heading, no_wrap=True, overflow="ignore")
     for row in plain.rows:
-        table.add_row(*map(escape, row))
+        table.add_row(*row)
     return table
 
 

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from rich.box import SIMPLE_HEAD
-from rich.markup import escape
 from rich.table import Table
 from scipy.special import softmax
 
 from convscope.errors import UserError
+from convscope.names import find_name
 from convscope.run import PREDICTIONS, Run
 from convscope.settings import suggest
 from convscope.types import Labels, Logits
@@ -112,13 +112,14 @@ def errors_table(clips: Sequence[WrongClip]) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     for clip in clips:
         shares = f"{clip.probability:.4f}", f"{clip.margin:.4f}"
-        table.add_row(escape(clip.id), escape(clip.actual), escape(clip.predicted), *shares)
+        table.add_row(clip.id, clip.actual, clip.predicted, *shares)
     return table
 
 
 def _class_index(name: str, classes: Sequence[str], option: str) -> int:
-    if name not in classes:
+    found = find_name(name, classes)
+    if found is None:
         raise UserError(
             f"{option}: {name!r} is not a class of this run{suggest(name, list(classes))}"
         )
-    return list(classes).index(name)
+    return list(classes).index(found)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from convscope.errors import UserError
+from convscope.names import normalised
 from convscope.scores.network import flat
 from convscope.scores.rows import COLUMNS, BoardRow
 from convscope.settings import suggest
@@ -50,7 +51,7 @@ class Condition:
             return bool(came == self._number())
         if isinstance(came, list):
             return [part.strip() for part in self.value.strip("[]").split(",")] == came
-        return came is not None and str(came) == self.value
+        return came is not None and normalised(str(came)) == normalised(self.value)
 
     def _number(self) -> float:
         try:

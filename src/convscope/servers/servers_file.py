@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import yaml
 from pydantic import Field, field_validator, model_validator
 
 from convscope.errors import UserError
+from convscope.plain_yaml import load
 from convscope.servers.collect_settings import CollectSettings, SheetSettings
 from convscope.servers.limits import Limits
 from convscope.settings import Settings, validated
@@ -133,39 +133,18 @@ def _places() -> list[Path]:
     return [Path("servers.yaml"), Path(settings, "convscope", "servers.yaml")]
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML in which no name stands twice."""
-
-    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
-        node: yaml.MappingNode = super().compose_mapping_node(anchor)
-        names = [key.value for key, _ in node.value]
-        for i, name in enumerate(names):
-            if name in names[:i]:
-                mark = node.value[i][0].start_mark
-                problem = f"{name} stands there twice: keep one of them"
-                raise yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
-        return node
-
-
 def _read_yaml(path: Path) -> dict[str, Any]:
     """The keys and values of a file; an empty one has none."""
     try:
-        values = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        values = load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError("no such file: expected a servers file, such as servers.yaml") from None
     except OSError as error:
         raise UserError(f"cannot be read ({error.strerror}): expected a servers file") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise UserError(f"is not YAML: {_problem(error)}") from None
+    except ValueError as error:  # no text in UTF-8 either
+        raise UserError(f"is not YAML: {error}") from None
     if values is None:
         return {}
     if not isinstance(values, dict):
         raise UserError(f"expected keys such as servers and limits, got {values!r:.40}")
     return values
-
-
-def _problem(error: Exception) -> str:
-    """What is wrong with YAML, and in which line."""
-    mark = getattr(error, "problem_mark", None)
-    problem = " ".join(str(getattr(error, "problem", None) or error).split())
-    return f"line {mark.line + 1}: {problem}" if mark else problem

@@ -60,18 +60,18 @@ def status_table(rows: Sequence[Row], now: float) -> Table:
     return table
 
 
-def _cells(row: Row, now: float) -> list[Text]:
+def _cells(row: Row, now: float) -> list[str | Text]:
     status = f"{row['status']}, stale" if row["is_stale"] and row["time"] else row["status"]
     used, total = row["memory_used_bytes"], row["memory_total_bytes"]
     return [
-        Text(row["server"]),
+        row["server"],
         Text(status, COLOURS.get(row["status"], "")),
-        Text("" if row["since"] is None else span(now - row["since"])),
-        Text(f"{_shown(row['load_1m'], '{:.1f}')}/{_shown(row['cores'])}"),
-        Text(f"{_gib(used)}/{_gib(total)}"),
-        Text(_gib(row["disk_free_bytes"])),
-        Text("\n".join(map(_gpu, row["gpus"]))),
-        Text(" ".join(row["logged_in"] or ())),
+        "" if row["since"] is None else span(now - row["since"]),
+        f"{_shown(row['load_1m'], '{:.1f}')}/{_shown(row['cores'])}",
+        f"{_gib(used)}/{_gib(total)}",
+        _gib(row["disk_free_bytes"]),
+        "\n".join(map(_gpu, row["gpus"])),
+        " ".join(row["logged_in"] or ()),
     ]
 
 

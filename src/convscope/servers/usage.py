@@ -144,14 +144,13 @@ def _add_held(hours: Hours, spell: Spell, person: str) -> None:
 
 def usage_table(rows: Iterable[Usage]) -> "Table":
     """The same for people."""
-    from rich.markup import escape
     from rich.table import Table
 
     table = Table("day", "person", *_columns(), box=None)
     for column in table.columns[2:]:
         column.justify = "right"
     for row in rows:
-        person = escape(row.person) + ("" if row.known else " (not in servers.yaml)")
+        person = row.person + ("" if row.known else " (not in servers.yaml)")
         hours = (f"{value:.1f}" for value in asdict(row.hours).values())
         table.add_row(row.day.isoformat(), person, *hours)
     return table

@@ -24,6 +24,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from convscope.data.disk import writing_to
 from convscope.errors import UserError
 from convscope.folder_lock import is_locked, locked
+from convscope.names import normalised
 from convscope.run import write_atomically
 
 SWEEPS = "sweeps"
@@ -233,9 +234,9 @@ def find_sweep(out: Path, name: str) -> SweepFolder:
     """
     known = find_sweeps(out)
     names = [sweep.name for sweep in known]
-    wanted = Path(name).name
-    found = [sweep for sweep in known if sweep.name == wanted] or [
-        sweep for sweep in known if sweep.name.startswith(wanted)
+    wanted = normalised(Path(name).name)
+    found = [sweep for sweep in known if normalised(sweep.name) == wanted] or [
+        sweep for sweep in known if normalised(sweep.name).startswith(wanted)
     ]
     if len(found) != 1:
         what = "several sweeps" if found else "no sweep"

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.markup import escape
 from rich.table import Table
 
 from convscope.errors import UserError
@@ -59,7 +58,7 @@ def overview_table(rows: Sequence[SweepRow]) -> Table:
     table.add_column("driver", overflow="fold")
     for row in rows:
         counts = (row.cells, row.done, row.running, row.waiting, row.failed, row.cancelled)
-        table.add_row(escape(row.name), *map(str, counts), escape(row.driver or "nobody"))
+        table.add_row(row.name, *map(str, counts), row.driver or "nobody")
     return table
 
 

@@ -4,13 +4,13 @@ import io
 from dataclasses import dataclass, field
 from typing import Any
 
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 
 from convscope.data.spectrogram import FrontEnd, front_end
 from convscope.errors import UserError
 from convscope.models.cnn import build
+from convscope.models.weights import load_weights, require_fit
 from convscope.run import MODEL, STATE, Run
 from convscope.training.cell import Cell, make_cell
 from convscope.training.engine import Engine, pick_device
@@ -84,6 +84,8 @@ def load_progress(run: Run, engine: Engine) -> Progress:
         engine.net.load_state_dict(state["net"])
         engine.optimizer.load_state_dict(state["optimizer"])
         best = {key: value.cpu() for key, value in state["best"].items()}
+        if best:
+            require_fit(engine.net, best, str(path))
         return Progress(state["rows"], best, state["best_epoch"])
     except torch.OutOfMemoryError:
         raise
@@ -117,6 +119,6 @@ def load_trained(run: Run, device: str = "cpu") -> Trained:
     cell = make_cell(run.config)
     classes = tuple(run.environment["classes"])
     net = build(cell.model, cell.data.shape, len(classes))
-    net.load_state_dict(safetensors.torch.load_file(run.path(MODEL)))
+    load_weights(net, run.path(MODEL))
     place = pick_device(device)
     return Trained(cell, classes, net.to(place).eval(), front_end(cell.data).to(place))

@@ -1,0 +1,57 @@
+"""Names that people write and names that disks hold: compared as they read, shown as they are."""
+
+import os
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def normalised(name: str) -> str:
+    """A name in Unicode's form NFC, in which two names that read alike are equal.
+
+    A keyboard writes `é` as one character; disks of Macs may hold `e` and an accent.
+    """
+    return unicodedata.normalize("NFC", name)
+
+
+def find_name(wanted: str, names: Iterable[str]) -> str | None:
+    """Which of the names is the wanted one, as it is spelled among them; None where none is.
+
+    One that is spelled exactly so goes before one that only reads alike.
+    """
+    names = list(names)
+    if wanted in names:
+        return wanted
+    alike = normalised(wanted)
+    return next((name for name in names if normalised(name) == alike), None)
+
+
+def find_path(wanted: Path) -> Path:
+    """The path of what is there under that name, as the disk spells it; `wanted` where nothing is.
+
+    As `find_name`, for every folder on the way.
+    """
+    if os.path.lexists(wanted):
+        return wanted
+    folder = find_path(wanted.parent)
+    try:
+        found = find_name(wanted.name, os.listdir(folder))
+    except OSError:
+        return wanted
+    return wanted if found is None else folder / found
+
+
+def visible(text: str) -> str:
+    """A text in which control characters, escape sequences and their like are seen, as in repr().
+
+    Nothing of it moves the cursor, changes a colour or fails to be printed: bytes of a file's name
+    that are no UTF-8 come as `\\udce9`.
+    """
+    return "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text
+    )
+
+
+def visible_lines(text: str) -> str:
+    """As `visible`, of a text of several lines."""
+    return "\n".join(map(visible, text.split("\n")))
