@@ -64,9 +64,9 @@ def overview_table(rows: Sequence[SweepRow]) -> Table:
 
 
 def cells_of(sweep: SweepFolder) -> tuple[PlannedCell, ...]:
-    """The cells of a sweep, cancelled ones said to be so."""
+    """The cells of a sweep, cancelled ones said to be so; no user's own network is built for it."""
     try:
-        recipe = make_sweep(sweep.recipes, sweep.name)
+        recipe = make_sweep(sweep.recipes, sweep.name, runs_code=False)
     except UserError as error:
         raise UserError(f"{sweep.path}: {error}") from None
     cancelled = sweep.cancelled
@@ -74,7 +74,7 @@ def cells_of(sweep: SweepFolder) -> tuple[PlannedCell, ...]:
         replace(cell, state="cancelled")
         if cell.cell.name in cancelled and cell.state != "done"
         else cell
-        for cell in plan(recipe.cells, sweep.out, recipe.config.attempts)
+        for cell in plan(recipe.cells, sweep.out, recipe.config.attempts, runs_code=False)
     )
 
 
