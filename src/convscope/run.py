@@ -43,6 +43,9 @@ _SPARED = (STATUS, EPOCHS)
 To wait for the disk takes longer than a small epoch.
 """
 
+DEEPEST_CONFIG = 16
+"""Groups in groups of settings: four times as many as there are."""
+
 Parsed = TypeVar("Parsed")
 
 LARGEST_TEXT = 2**28
@@ -210,7 +213,7 @@ class Run:
         if not isinstance(hashes, dict):
             raise self.damaged(MANIFEST)
         for name in hashes:
-            if Path(name).name != name:
+            if "/" in name or not name.strip("."):
                 raise UserError(
                     f"{self.folder / MANIFEST} names {name!r}, which is not in the run's folder: "
                     "convscope writes no such thing; ask whom you have the run from"
@@ -282,10 +285,21 @@ def _load_rows(text: str) -> list[dict[str, float]]:
 
 
 def _load_sections(text: str) -> Any:
+    _refuse_bomb(text)
     config = _keys_and_values(yaml.load(text, _YAML))
     for section in config.values():
         _keys_and_values(section)
     return config
+
+
+def _refuse_bomb(text: str) -> None:
+    """Deep nesting overflows the stack of the parser in C; aliases unfold to more than memory."""
+    depth = 0
+    for event in yaml.parse(text, _YAML):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST_CONFIG or isinstance(event, yaml.AliasEvent):
+            raise ValueError
 
 
 def _keys_and_values(value: Any) -> dict[str, Any]:

@@ -114,9 +114,8 @@ def predict(
     from convscope.training.checkpoint import load_trained
 
     with computing():
-        predictions, mistakes = predict_files(
-            load_trained(Run.existing(run), trust_code=trust_code), files
-        )
+        trained = load_trained(Run.existing(run), trust_code=trust_code)
+        predictions, mistakes = predict_files(trained, files)
     if json:
         print_json([prediction.to_dict() for prediction in predictions])
     elif predictions:

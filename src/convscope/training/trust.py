@@ -68,10 +68,10 @@ def trusted(run: Run, spec: ModelSpec, trust_code: bool) -> ModelSpec:
     own = spec.at(run.path(SOURCE)) if is_kept else spec
     if trust_code or _is_signed(run, spec):
         return own
-    where = "" if is_kept else ", where the run, made before runs kept their code, has it from"
+    where = "" if is_kept else ", where the run, made before runs kept their code, has it from,"
     raise UserError(
         f"{run.folder} was not trained by you on this machine, and its network is code: "
-        f"{own.function} of {own.path}{where}, would be run with all your rights; read that file "
+        f"{own.function} of {own.path}{where} would be run with all your rights; read that file "
         "and give --trust-code (in Python trust_code=True) to allow it"
     )
 
