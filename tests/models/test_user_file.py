@@ -33,7 +33,6 @@ def test_what_is_imported_by_name_is_never_what_a_file_says() -> None:
     assert callers == {
         "data/synthetic_words.py",
         "doctor.py",
-        "servers/sensor.py",
         "sweeps/head.py",
         "training/pooling.py",
     }
