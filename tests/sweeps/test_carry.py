@@ -5,11 +5,23 @@ from pathlib import Path
 
 import pytest
 
-from convscope.errors import RunFailed
+from convscope.errors import RunFailed, UserError
 from convscope.models.spec import make_spec
-from convscope.run import CONFIG, EPOCHS, MANIFEST, MODEL, SIGNATURE, STATE, STATUS, WRITTEN, Run
+from convscope.run import (
+    CONFIG,
+    EPOCHS,
+    MANIFEST,
+    MODEL,
+    SIGNATURE,
+    SOURCE,
+    STATE,
+    STATUS,
+    WRITTEN,
+    Run,
+)
 from convscope.sweeps.carry import ORDER, Away, Changes, kept, put
 from convscope.training.attempt import Held, held
+from convscope.training.trust import trusted
 
 SPEC = make_spec({"family": "mnist"})
 
@@ -103,3 +115,18 @@ def test_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(RunFailed, match=r"cannot be written .*another folder with --out"):
         Away(Run(tmp_path / "file" / "cell"), SPEC)
+
+
+def test_a_network_of_ones_own_that_was_trained_elsewhere_is_signed_here_once_it_is_done(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONVSCOPE_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "mine.py").write_text("def make_net(shape, n_classes): ...")
+    spec = make_spec({"family": f"{tmp_path / 'mine.py'}:make_net"})
+    away = Away(run, spec)
+    away.keep({SOURCE: (tmp_path / "mine.py").read_bytes()})
+    with pytest.raises(UserError, match="was not trained by you"):
+        trusted(run, spec, trust_code=False)
+    away.keep({MANIFEST: b"{}"})
+    away.release()
+    trusted(run, spec, trust_code=False)

@@ -3,6 +3,7 @@
 import io
 import pickle
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +40,14 @@ def test_no_state_is_unpickled(
 ) -> None:
     marker = tmp_path / "marker"
     content = write({"net": Evil(marker)})
-    torch.load(io.BytesIO(content), weights_only=False)
+    with suppress(RuntimeError):  # once it has unpickled it, torch may miss its own mark
+        torch.load(io.BytesIO(content), weights_only=False)
     assert marker.exists(), "it does what it is here for"
     marker.unlink()
     run = Run(tmp_path / "run")
     run.write(STATE, content)
     spec = make_spec({"family": "custom", "conv_layers": 3, "base_channels": 2})
     engine = Engine(spec, tones(), TrainConfig(device="cpu"))
-    with pytest.raises(DamagedState, match=r"state\.pt cannot be read \(UnpicklingError\): delete"):
+    with pytest.raises(DamagedState, match=r"state\.pt cannot be read \(.*\): delete it"):
         load_progress(run, engine)
     assert not marker.exists()
