@@ -176,7 +176,7 @@ class Run:
 
     def finish(self) -> None:
         """Write the manifest: from here on the run is done."""
-        names = [name for name in (*RESULTS, SOURCE) if name in RESULTS or self._has(name)]
+        names = (*RESULTS, SOURCE) if self._has(SOURCE) else RESULTS
         files = {name: _sha256(self.path(name)) for name in names}
         _sync(self.path(EPOCHS))
         self.write_json(MANIFEST, {"sha256": files})

@@ -12,6 +12,7 @@ import pytest
 from convscope.models import user_file
 from convscope.report.page import report_page
 from convscope.run import MANIFEST, PREDICTIONS, SIGNATURE, SOURCE, Run
+from convscope.sweeps import size
 
 Convscope = Callable[..., Any]
 
@@ -60,6 +61,7 @@ def made(
 @pytest.fixture
 def stranger(made: Stranger) -> Stranger:
     """The same, before any of its code has run here."""
+    size._size.cache_clear()  # this process has trained it, and would know its size
     made.marker.unlink(missing_ok=True)
     return made
 

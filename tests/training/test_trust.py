@@ -94,6 +94,13 @@ def test_no_other_text_is_a_signature(run: Run, spec: UserNet, content: bytes) -
         trusted(run, spec, trust_code=False)
 
 
+def test_a_pipe_is_no_signature_and_is_not_waited_for(run: Run, spec: UserNet) -> None:
+    run.path(SIGNATURE).unlink()
+    os.mkfifo(run.folder / SIGNATURE)
+    with pytest.raises(UserError, match=REFUSED):
+        trusted(run, spec, trust_code=False)
+
+
 def test_a_signature_that_is_a_link_out_of_the_run_is_none(
     run: Run, spec: UserNet, tmp_path: Path
 ) -> None:

@@ -73,8 +73,9 @@ def cell_of(run: Run) -> Cell:
     Raises:
         UserError: where its settings are not of this version.
     """
+    config = run.config
     try:
-        return make_cell(run.config)
+        return make_cell(config)
     except UserError as error:
         raise UserError(
             f"{run.path(CONFIG)}: {error} (convscope {run.version or 'of an unknown version'} made "
