@@ -10,7 +10,6 @@ import pytest
 
 from convscope.errors import UserError
 from convscope.run import (
-    LARGEST_TEXT,
     MANIFEST,
     RESULTS,
     SOURCE,
@@ -18,6 +17,7 @@ from convscope.run import (
     Run,
     write_atomically,
 )
+from convscope.run_text import LARGEST_TEXT
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ import yaml
 
 from convscope import __version__
 from convscope.errors import UserError
+from convscope.run_text import keys_and_values, rows_of_numbers, sections, text_of
 
 CONFIG = "config.yaml"
 ENVIRONMENT = "environment.json"
@@ -43,15 +44,7 @@ _SPARED = (STATUS, EPOCHS)
 To wait for the disk takes longer than a small epoch.
 """
 
-DEEPEST_CONFIG = 16
-"""Groups in groups of settings: four times as many as there are."""
-
 Parsed = TypeVar("Parsed")
-
-LARGEST_TEXT = 2**28
-"""Bytes of a file of text that is read: more than a run of any size has."""
-
-_YAML: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # seven times as fast, where it is built
 
 
 def cell_name(identity: Mapping[str, Any]) -> str:
@@ -89,7 +82,7 @@ class Run:
     @property
     def config(self) -> dict[str, Any]:
         """The whole cell: data, model, train, defaults filled in; each is keys and values."""
-        return self._mapping(CONFIG, _load_sections)
+        return self._mapping(CONFIG, sections)
 
     @property
     def status(self) -> dict[str, Any]:
@@ -134,7 +127,7 @@ class Run:
     @property
     def epochs(self) -> list[dict[str, float]]:
         """One row an epoch, the first is epoch 1."""
-        return self._parsed(EPOCHS, _load_rows, [])
+        return self._parsed(EPOCHS, rows_of_numbers, [])
 
     @property
     def is_done(self) -> bool:
@@ -246,16 +239,14 @@ class Run:
 
     def _mapping(self, name: str, parse: Callable[[str], Any]) -> dict[str, Any]:
         """Keys and values; none where there is no such file."""
-        return self._parsed(name, lambda text: _keys_and_values(parse(text)), {})
+        return self._parsed(name, lambda text: keys_and_values(parse(text)), {})
 
     def _parsed(self, name: str, parse: Callable[[str], Parsed], missing: Parsed) -> Parsed:
         path = self.path(name)
         try:
             if not path.is_file():  # a pipe would never end
                 return missing
-            if path.stat().st_size > LARGEST_TEXT:
-                raise self.damaged(name)
-            return parse(path.read_text())
+            return parse(text_of(path))
         except FileNotFoundError:
             return missing
         except (ValueError, TypeError, yaml.YAMLError, RecursionError):
@@ -275,37 +266,6 @@ def within(folder: Path, name: str) -> Path:
             "a folder is taken for its own; put a copy of the file there if you trust it"
         )
     return path
-
-
-def _load_rows(text: str) -> list[dict[str, float]]:
-    return [
-        {key: float(value) for key, value in row.items()}
-        for row in csv.DictReader(io.StringIO(text))
-    ]
-
-
-def _load_sections(text: str) -> Any:
-    _refuse_bomb(text)
-    config = _keys_and_values(yaml.load(text, _YAML))
-    for section in config.values():
-        _keys_and_values(section)
-    return config
-
-
-def _refuse_bomb(text: str) -> None:
-    """Deep nesting overflows the stack of the parser in C; aliases unfold to more than memory."""
-    depth = 0
-    for event in yaml.parse(text, _YAML):
-        depth += isinstance(event, yaml.CollectionStartEvent)
-        depth -= isinstance(event, yaml.CollectionEndEvent)
-        if depth > DEEPEST_CONFIG or isinstance(event, yaml.AliasEvent):
-            raise ValueError
-
-
-def _keys_and_values(value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError
-    return value
 
 
 def write_atomically(path: Path, writer: Callable[[BinaryIO], Any], to_last: bool = True) -> None:
