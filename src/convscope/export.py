@@ -30,13 +30,14 @@ class Exported(nn.Module):
         return logits
 
 
-def export_onnx(run: Run, path: Path) -> Path:
+def export_onnx(run: Run, path: Path, trust_code: bool = False) -> Path:
     """Write the run's net as ONNX: input `clips`, float32, full scale 1; output `logits`.
 
     The number of clips is free. A spectrogram front end is part of the file.
 
     Raises:
-        UserError: where the packages that it needs are not installed, or `path` cannot be written.
+        UserError: where the packages that it needs are not installed, `path` cannot be written,
+            or the run's network is code that nobody has allowed to run (`trust_code`).
     """
     try:
         import onnx  # noqa: F401  (torch needs both, and says so only in the middle)
@@ -47,7 +48,7 @@ def export_onnx(run: Run, path: Path) -> Path:
         ) from None
     if path.is_dir():
         raise UserError(f"--out: {path} is a folder: give a file's name, {path / 'model.onnx'}")
-    trained = load_trained(run)
+    trained = load_trained(run, trust_code=trust_code)
     clips = torch.zeros(2, *trained.cell.data.clip_shape)
     with _quiet_exporter():
         program = torch.onnx.export(

@@ -13,17 +13,21 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import yaml
 
+from convscope import __version__
 from convscope.errors import UserError
 from convscope.names import find_path
+from convscope.run_text import keys_and_values, rows_of_numbers, sections, text_of
 
 CONFIG = "config.yaml"
 ENVIRONMENT = "environment.json"
 EPOCHS = "epochs.csv"
 STATE = "state.pt"
+SOURCE = "net.py"
+SIGNATURE = "signature"
 MODEL = "model.safetensors"
 PREDICTIONS = "predictions.npz"
 SCORES = "scores.json"
@@ -31,9 +35,9 @@ STATUS = "status.json"
 MANIFEST = "manifest.json"
 
 RESULTS = (CONFIG, ENVIRONMENT, EPOCHS, MODEL, PREDICTIONS, SCORES)
-"""What the manifest vouches for."""
+"""What the manifest vouches for; and for `SOURCE`, where the network is a user's own."""
 
-WRITTEN = (*RESULTS, STATE, STATUS, MANIFEST)
+WRITTEN = (*RESULTS, SOURCE, SIGNATURE, STATE, STATUS, MANIFEST)
 
 _SPARED = (STATUS, EPOCHS)
 """What need not survive a power failure before the run is done: it is written anew by what goes on.
@@ -51,7 +55,7 @@ BEFORE: dict[str, dict[str, Any]] = {
 }
 """What a run was made with whose config does not say: settings that came later."""
 
-_YAML: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # seven times as fast, where it is built
+Parsed = TypeVar("Parsed")
 
 
 def cell_name(identity: Mapping[str, Any]) -> str:
@@ -64,7 +68,8 @@ def cell_name(identity: Mapping[str, Any]) -> str:
 class Run:
     """A folder with one training, finished or not.
 
-    Reading never changes it. A file that is missing reads as None or as empty.
+    Reading never changes it, runs no code, and stays within it. A file that is missing reads as
+    None or as empty.
     """
 
     def __init__(self, folder: Path | str) -> None:
@@ -74,7 +79,7 @@ class Run:
     def existing(cls, folder: Path | str) -> "Run":
         """The run at `folder`; a UserError where there is none."""
         run = cls(find_path(Path(folder)))
-        if not (run.folder / CONFIG).is_file():
+        if not run.path(CONFIG).is_file():
             raise UserError(
                 f"{run.folder} is no run: expected a folder with {CONFIG}, as convscope train "
                 "makes it and prints as its last line"
@@ -88,7 +93,7 @@ class Run:
     @property
     def config(self) -> dict[str, Any]:
         """The whole cell: data, model, train, defaults filled in; each is keys and values."""
-        return with_what_was_before(self._mapping(CONFIG, _load_sections))
+        return with_what_was_before(self._mapping(CONFIG, sections))
 
     @property
     def status(self) -> dict[str, Any]:
@@ -106,24 +111,46 @@ class Run:
         return self._mapping(ENVIRONMENT, json.loads)
 
     @property
+    def classes(self) -> tuple[str, ...]:
+        """Their names, in the order of the logits.
+
+        Raises:
+            UserError: where the run does not say them.
+        """
+        classes = self.environment.get("classes")
+        if not isinstance(classes, list) or not all(isinstance(each, str) for each in classes):
+            raise self.damaged(ENVIRONMENT)
+        return tuple(classes)
+
+    @property
+    def version(self) -> str | None:
+        """Of convscope, that began the run; None where it is not said."""
+        try:
+            packages = self.environment.get("packages")
+        except UserError:
+            return None
+        return str(packages.get("convscope")) if isinstance(packages, dict) else None
+
+    @property
     def scores(self) -> dict[str, Any]:
         return self._mapping(SCORES, json.loads)
 
     @property
     def epochs(self) -> list[dict[str, float]]:
         """One row an epoch, the first is epoch 1."""
-        path = self.folder / EPOCHS
-        if not path.is_file():
-            return []
-        with path.open(newline="") as file:
-            return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+        return self._parsed(EPOCHS, rows_of_numbers, [])
 
     @property
     def is_done(self) -> bool:
         return (self.folder / MANIFEST).is_file()
 
     def path(self, name: str) -> Path:
-        return self.folder / name
+        """Where a file or folder of the run lies, or would lie.
+
+        Raises:
+            UserError: where it is a link that leads out of the run.
+        """
+        return within(self.folder, name)
 
     def write(self, name: str, content: str | bytes) -> None:
         """Put a file in place whole; what stood there stays until then."""
@@ -153,8 +180,9 @@ class Run:
 
     def finish(self) -> None:
         """Write the manifest: from here on the run is done."""
-        files = {name: _sha256(self.folder / name) for name in RESULTS}
-        _sync(self.folder / EPOCHS)
+        names = (*RESULTS, SOURCE) if self._has(SOURCE) else RESULTS
+        files = {name: _sha256(self.path(name)) for name in names}
+        _sync(self.path(EPOCHS))
         self.write_json(MANIFEST, {"sha256": files})
         self.tidy()
 
@@ -167,37 +195,88 @@ class Run:
             path.unlink(missing_ok=True)
 
     def verify(self) -> None:
-        """Check the files against the manifest; a UserError names the first that differs."""
-        expected = self._mapping(MANIFEST, json.loads).get("sha256")
-        for name in RESULTS:
-            path = self.folder / name
-            known = expected.get(name) if isinstance(expected, dict) else None
-            if not path.is_file() or _sha256(path) != known:
+        """Check the files against the manifest.
+
+        Raises:
+            UserError: naming all files that differ; or where the manifest is not ours.
+        """
+        hashes = self._hashes()
+        wrong = [said for name in hashes if (said := self._difference(name, hashes[name]))]
+        if SOURCE not in hashes and self._has(SOURCE):
+            wrong.append(f"{SOURCE} was added")
+        if wrong:
+            raise UserError(
+                f"{self.folder} was changed after its end: {', '.join(wrong)}: bring back what it "
+                "was finished with, from where the run was copied, or delete the folder and train "
+                "it again"
+            )
+
+    def _hashes(self) -> dict[str, str]:
+        """The manifest: SHA-256 by file."""
+        hashes = self._mapping(MANIFEST, json.loads).get("sha256")
+        if not isinstance(hashes, dict):
+            raise self.damaged(MANIFEST)
+        for name in hashes:
+            if "/" in name or not name.strip("."):
                 raise UserError(
-                    f"{path} is not the file that the run was finished with: delete the folder "
-                    f"{self.folder} and train it again"
+                    f"{self.folder / MANIFEST} names {name!r}, which is not in the run's folder: "
+                    "convscope writes no such thing; ask whom you have the run from"
                 )
+        others = [f"lacks {name}" for name in RESULTS if name not in hashes]
+        others += [f"names {name}" for name in hashes if name not in (*RESULTS, SOURCE)]
+        if others:
+            raise UserError(
+                f"{self.folder / MANIFEST} {', '.join(others)}: the run was made by another "
+                f"version of convscope ({self.version or 'it does not say which'}; this is "
+                f"{__version__}): read it with that one, or train it again"
+            )
+        return hashes
+
+    def _difference(self, name: str, known: str) -> str | None:
+        """How a file differs from what the manifest says; None where it does not."""
+        if not self._has(name):
+            return f"{name} is missing"
+        return None if _sha256(self.path(name)) == known else f"{name} differs"
+
+    def damaged(self, name: str) -> UserError:
+        """What is to be raised where a file says what convscope never writes."""
+        return UserError(
+            f"{self.folder / name} is damaged: expected what convscope wrote there; bring it back "
+            f"from where the run was copied, or delete the folder {self.folder} and train it again"
+        )
+
+    def _has(self, name: str) -> bool:
+        return self.path(name).is_file()
 
     def _mapping(self, name: str, parse: Callable[[str], Any]) -> dict[str, Any]:
-        path = self.folder / name
+        """Keys and values; none where there is no such file."""
+        return self._parsed(name, lambda text: keys_and_values(parse(text)), {})
+
+    def _parsed(self, name: str, parse: Callable[[str], Parsed], missing: Parsed) -> Parsed:
+        path = self.path(name)
         try:
-            value = parse(path.read_text())
+            if not path.is_file():  # a pipe would never end
+                return missing
+            return parse(text_of(path))
         except FileNotFoundError:
-            return {}
-        except (ValueError, yaml.YAMLError):
-            value = None
-        if not isinstance(value, dict):
-            raise UserError(
-                f"{path} is damaged: expected keys and values, as convscope wrote them; delete the "
-                f"folder {self.folder} and train it again"
-            )
-        return value
+            return missing
+        except (ValueError, TypeError, yaml.YAMLError, RecursionError):
+            raise self.damaged(name) from None
 
 
-def _load_sections(text: str) -> Any:
-    config = yaml.load(text, _YAML)
-    whole = isinstance(config, dict) and all(isinstance(each, dict) for each in config.values())
-    return config if whole else None
+def within(folder: Path, name: str) -> Path:
+    """`folder / name`, which need not be there; the folder itself may be a link.
+
+    Raises:
+        UserError: where it is a link that leads out of the folder.
+    """
+    path = folder / name
+    if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
+        raise UserError(
+            f"{path} is a link that leads out of {folder}, to {path.resolve()}: nothing outside of "
+            "a folder is taken for its own; put a copy of the file there if you trust it"
+        )
+    return path
 
 
 def with_what_was_before(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -134,7 +134,7 @@ def test_a_network_whose_file_is_gone_has_no_layer_table(
     run.write_config({**run.config, "model": {"family": family, "digest": "0" * 64}})
     run.finish()
     page = outline(report_page([run], tmp_path / "page.html"))
-    assert "The file of this network is not at hand" in page.text
+    assert "not at hand or not trusted here: there is no layer table" in page.text
 
 
 def test_a_report_of_nothing_is_refused(tmp_path: Path) -> None:

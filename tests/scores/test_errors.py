@@ -99,7 +99,7 @@ def test_clips_that_the_scores_leave_out_are_no_errors(tmp_path: Path) -> None:
 def test_damaged_predictions_are_refused(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run")
     run.write("predictions.npz", b"junk")
-    with pytest.raises(UserError, match=r"predictions\.npz is not the file"):
+    with pytest.raises(UserError, match=r"changed after its end: predictions\.npz differs"):
         wrong_clips_of(run)
 
 

@@ -5,10 +5,25 @@ from pathlib import Path
 
 import pytest
 
-from convscope.errors import RunFailed
-from convscope.run import CONFIG, EPOCHS, MANIFEST, MODEL, STATE, STATUS, WRITTEN, Run
+from convscope.errors import RunFailed, UserError
+from convscope.models.spec import make_spec
+from convscope.run import (
+    CONFIG,
+    EPOCHS,
+    MANIFEST,
+    MODEL,
+    SIGNATURE,
+    SOURCE,
+    STATE,
+    STATUS,
+    WRITTEN,
+    Run,
+)
 from convscope.sweeps.carry import ORDER, Away, Changes, kept, put
 from convscope.training.attempt import Held, held
+from convscope.training.trust import trusted
+
+SPEC = make_spec({"family": "mnist"})
 
 
 @pytest.fixture
@@ -17,7 +32,7 @@ def run(tmp_path: Path) -> Run:
 
 
 def test_all_files_of_a_run_travel() -> None:
-    assert sorted(ORDER) == sorted(WRITTEN)
+    assert sorted([*ORDER, SIGNATURE]) == sorted(WRITTEN), "each user's own key signs"
 
 
 def test_changes_are_taken_once_and_again_where_a_file_was_put_in_its_place(run: Run) -> None:
@@ -75,9 +90,9 @@ def test_what_is_kept_is_put_elsewhere_unchanged(run: Run, tmp_path: Path) -> No
 
 
 def test_run_that_is_away_is_held_until_its_release(run: Run) -> None:
-    away = Away(run)
+    away = Away(run, SPEC)
     with pytest.raises(Held):
-        Away(run)
+        Away(run, SPEC)
     away.keep({STATE: b"one"})
     away.release()
     with held(run):
@@ -85,18 +100,33 @@ def test_run_that_is_away_is_held_until_its_release(run: Run) -> None:
 
 
 def test_run_of_which_nothing_came_leaves_no_folder(run: Run) -> None:
-    Away(run).release()
+    Away(run, SPEC).release()
     assert not run.folder.exists()
 
 
 def test_half_written_files_of_a_killed_driver_are_removed(run: Run) -> None:
     run.folder.mkdir()
     (run.folder / f".{STATE}.abc").touch()
-    Away(run).release()
+    Away(run, SPEC).release()
     assert not run.folder.exists()
 
 
 def test_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(RunFailed, match=r"cannot be written .*another folder with --out"):
-        Away(Run(tmp_path / "file" / "cell"))
+        Away(Run(tmp_path / "file" / "cell"), SPEC)
+
+
+def test_a_network_of_ones_own_that_was_trained_elsewhere_is_signed_here_once_it_is_done(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONVSCOPE_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "mine.py").write_text("def make_net(shape, n_classes): ...")
+    spec = make_spec({"family": f"{tmp_path / 'mine.py'}:make_net"})
+    away = Away(run, spec)
+    away.keep({SOURCE: (tmp_path / "mine.py").read_bytes()})
+    with pytest.raises(UserError, match="was not trained by you"):
+        trusted(run, spec, trust_code=False)
+    away.keep({MANIFEST: b"{}"})
+    away.release()
+    trusted(run, spec, trust_code=False)

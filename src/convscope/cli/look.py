@@ -8,7 +8,7 @@ import typer
 from convscope.cli.board import refuse_idle
 from convscope.cli.commands import computing
 from convscope.cli.look_runs import are_several, look_over
-from convscope.cli.show import Json, log_to_stderr, naming_bar, print_json, progress_bar
+from convscope.cli.show import Json, TrustCode, log_to_stderr, naming_bar, print_json, progress_bar
 
 if TYPE_CHECKING:
     from convscope.inside.index import Look
@@ -67,6 +67,7 @@ def look(
     classes: Annotated[
         Path | None, typer.Option("--classes", help="Of a module: names, one on each line.")
     ] = None,
+    trust_code: TrustCode = False,
     json: Json = False,
 ) -> None:
     """What a net has learned: filters, maps, preferred sounds and images, where it looks."""
@@ -74,6 +75,7 @@ def look(
     from convscope.inside.subject import Choice
     from convscope.look import chosen_parts
     from convscope.look import look as look_inside
+    from convscope.run import within
 
     log_to_stderr()
     parts = [name for each in what or [] for name in each.split(",") if name]
@@ -85,18 +87,18 @@ def look(
         refuse_idle({**of_one, **of_module}, "several runs")
         out = out or Path("look")
         with computing():
-            looks = [look_over(nets, parts, clips, n_clips, out)]
+            looks = [look_over(nets, parts, clips, n_clips, out, trust_code)]
     else:
-        choice = Choice(layer, _unit(unit, layer), n, seed, other)
+        choice = Choice(layer, _unit(unit, layer), n, seed, other, trust_code)
         with computing():
             net, is_run = nets[0], _is_run(nets[0])
             if is_run:
                 refuse_idle(of_module, "a run")
-                subject = _of_run(Path(net), clips, n_clips)
+                subject = _of_run(Path(net), clips, n_clips, trust_code)
             else:
                 own = OwnModule(net, _shape(input), weights, rate_hz, preprocess, classes, clips)
                 subject = subject_of_module(own, n_clips)
-            out = out or (Path(net) / "look" if is_run else Path("look"))
+            out = out or (within(Path(net), "look") if is_run else Path("look"))
             with naming_bar() as tell:
                 looks = look_inside(subject, parts, choice, out, tell)
     if json:
@@ -109,12 +111,12 @@ def _is_run(net: str) -> bool:
     return Path(net).is_dir() or ":" not in net
 
 
-def _of_run(folder: Path, clips: Path | None, n_clips: int) -> "Subject":
+def _of_run(folder: Path, clips: Path | None, n_clips: int, trust_code: bool) -> "Subject":
     from convscope.inside.own_run import subject_of_run
     from convscope.run import Run
 
     with progress_bar("decoding") as bar:
-        return subject_of_run(Run.existing(folder), clips, n_clips, bar)
+        return subject_of_run(Run.existing(folder), clips, n_clips, bar, trust_code)
 
 
 def _unit(unit: str | None, layer: str | None) -> str | None:

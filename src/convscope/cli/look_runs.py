@@ -26,7 +26,12 @@ def are_several(nets: Sequence[str]) -> bool:
 
 
 def look_over(
-    nets: Sequence[str], parts: Sequence[str], clips: Path | None, n_clips: int, out: Path
+    nets: Sequence[str],
+    parts: Sequence[str],
+    clips: Path | None,
+    n_clips: int,
+    out: Path,
+    trust_code: bool,
 ) -> "Look":
     """The part `dead` of runs, or folders of runs, with a bar of progress.
 
@@ -45,7 +50,8 @@ def look_over(
     with naming_bar() as tell:
 
         def subject_of(run: "Run") -> "Subject":
-            return subject_of_run(run, clips, n_clips, partial(tell, f"decoding for {run.name}"))
+            decoding = partial(tell, f"decoding for {run.name}")
+            return subject_of_run(run, clips, n_clips, decoding, trust_code)
 
         return look_over_runs(runs, subject_of, out, partial(tell, "dead"))
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from convscope.cli.commands import computing
-from convscope.cli.show import Assignments, Json, print_json, print_table, warn
+from convscope.cli.show import Assignments, Json, TrustCode, print_json, print_table, warn
 
 if TYPE_CHECKING:
     from convscope.run import Run
@@ -76,6 +76,7 @@ def score(
     run: RunFolder,
     assignments: Assignments = None,
     split: Annotated[Part, typer.Option("--split", help="Which clips.")] = Part.TEST,
+    trust_code: TrustCode = False,
     json: Json = False,
 ) -> None:
     """Score a run on other data: data.folder=DIR, and other data.* keys."""
@@ -86,7 +87,7 @@ def score(
     from convscope.training.checkpoint import load_trained
 
     with computing():
-        trained = load_trained(Run.existing(run))
+        trained = load_trained(Run.existing(run), trust_code=trust_code)
         data = load(other_data(trained, assignments or []), for_training=False)
         result = score_on(trained, data, split.value)
     if json:
@@ -104,6 +105,7 @@ def predict(
     files: Annotated[
         list[Path], typer.Argument(help="Sounds or images.", metavar="FILE", readable=False)
     ],
+    trust_code: TrustCode = False,
     json: Json = False,
 ) -> None:
     """Labels with probabilities; window by window for a longer recording."""
@@ -112,7 +114,8 @@ def predict(
     from convscope.training.checkpoint import load_trained
 
     with computing():
-        predictions, mistakes = predict_files(load_trained(Run.existing(run)), files)
+        trained = load_trained(Run.existing(run), trust_code=trust_code)
+        predictions, mistakes = predict_files(trained, files)
     if json:
         print_json([prediction.to_dict() for prediction in predictions])
     elif predictions:
@@ -133,6 +136,7 @@ def export(
     run: RunFolder,
     to: Annotated[Format, typer.Option("--to", help="The format.")] = Format.ONNX,
     out: Annotated[Path | None, typer.Option("--out", help="Default: in the run folder.")] = None,
+    trust_code: TrustCode = False,
 ) -> None:
     """The net as one file for other programs."""
     from convscope.export import export_onnx
@@ -140,5 +144,5 @@ def export(
 
     found = Run.existing(run)
     with computing():
-        path = export_onnx(found, out or found.path(f"model.{to.value}"))
+        path = export_onnx(found, out or found.path(f"model.{to.value}"), trust_code)
     print(path)

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 Json = Annotated[bool, typer.Option("--json", help="JSON on one line, for machines.")]
+TrustCode = Annotated[
+    bool,
+    typer.Option(
+        "--trust-code", help="Run the code of a net that comes with its run: read it before."
+    ),
+]
 Assignments = Annotated[
     list[str] | None,
     typer.Argument(

@@ -29,7 +29,8 @@ from convscope.inside.parts import NotApplicable
 from convscope.inside.record import record
 from convscope.inside.shelf import Result, Shelf, axis
 from convscope.inside.subject import Choice, Subject
-from convscope.run import PREDICTIONS, Run
+from convscope.run import Run
+from convscope.scores.predictions import read_predictions
 from convscope.training.checkpoint import Trained, load_trained
 
 BATCH = 64
@@ -101,7 +102,7 @@ def look_compare(subject: Subject, choice: Choice, shelf: Shelf) -> None:
     if subject.examples is None or len(subject.examples) < LEAST_CLIPS:
         raise NotApplicable(f"at least {LEAST_CLIPS} clips are needed to compare by: --clips DIR")
     run = Run.existing(choice.other)
-    other = load_trained(run, str(subject.device))
+    other = load_trained(run, str(subject.device), choice.trust_code)
     _require_same_clips(subject, run, other)
     one, two = _own_side(subject, choice), _other_side(subject, other, choice)
     found = likeness(one, two, subject.examples.clips[:MOST_CLIPS])
@@ -213,8 +214,7 @@ def _first_filters(layers: Mapping[str, Layer]) -> Any:
 def _shelve_confusions(one: Run, two: Run, shelf: Shelf) -> None:
     loaded = []
     for run in (one, two):
-        with np.load(run.path(PREDICTIONS)) as file:
-            loaded.append((dict(file), run.environment["classes"]))
+        loaded.append((read_predictions(run, len(run.classes)), run.classes))
     answers = joined(*loaded[0], *loaded[1])
     shelf.table("compare_confusions", by_class(answers))
     shelf.table("compare_clips", differing(answers))

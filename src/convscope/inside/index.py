@@ -13,6 +13,7 @@ from convscope.data.disk import writing_to
 from convscope.errors import UserError
 from convscope.inside.progress import Tell, silent
 from convscope.inside.shelf import Shelf
+from convscope.run import within
 
 INDEX = "look.json"
 """Which part made which files, or why it was skipped."""
@@ -58,7 +59,7 @@ def made(
         shelf = Shelf(out, aside, tell)
         skipped = make(shelf)
         look = Look(part, tuple(path.name for path in shelf.made), skipped)
-        shelf.text(INDEX, json.dumps(_index(of, look, out / INDEX), indent=1) + "\n")
+        shelf.text(INDEX, json.dumps(_index(of, look, within(out, INDEX)), indent=1) + "\n")
     return look
 
 

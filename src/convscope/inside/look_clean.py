@@ -25,7 +25,9 @@ from convscope.inside.refit import refit_probabilities
 from convscope.inside.shelf import Shelf
 from convscope.inside.subject import Choice, Subject
 from convscope.inside.whole import SplitExamples, all_clips
-from convscope.training.cell import make_cell
+from convscope.run import within
+from convscope.training.cell import cell_of
+from convscope.training.trust import trusted
 from convscope.types import SPLITS
 
 TRUSTED = 0.9
@@ -93,11 +95,12 @@ def look_clean_refit(subject: Subject, choice: Choice, shelf: Shelf) -> None:
     """
     if subject.run is None:
         raise NotApplicable("a net can only be trained anew from a run and its own clips")
-    cell = make_cell(subject.run.config)
+    cell = cell_of(subject.run)
     data = load_dataset(cell.data)
     clips = all_clips(subject, choice.seed)
-    folds = shelf.folder / "clean_folds"
-    said = refit_probabilities(cell.model, data, cell.train, FOLDS, folds, shelf.tell)
+    folds = within(shelf.folder, "clean_folds")
+    spec = trusted(subject.run, cell.model, choice.trust_code)
+    said = refit_probabilities(spec, data, cell.train, FOLDS, folds, shelf.tell)
     how = f"nets trained anew, each without one of {FOLDS} folds"
     _shelve(_judged(subject, clips, [(np.arange(len(clips)), said)], how), choice, shelf)
 

@@ -19,7 +19,7 @@ from convscope.inside.progress import step_of
 from convscope.inside.shelf import Shelf
 from convscope.inside.subject import Choice, Subject
 from convscope.models.weights import load_weights
-from convscope.run import write_atomically
+from convscope.run import within, write_atomically
 from convscope.types import Shape
 
 FILE = "prior.safetensors"
@@ -83,7 +83,7 @@ def prior_of(subject: Subject, seed: int, shelf: Shelf) -> Prior:
     about = _About(subject.clip_shape, subject.rate_hz, len(examples), str(examples.ids[0]), seed)
     with torch.random.fork_rng([]):  # its first weights are random
         prior = Prior(subject.clip_shape, subject.rate_hz)
-    path, said = shelf.folder / FILE, json.dumps(asdict(about))
+    path, said = within(shelf.folder, FILE), json.dumps(asdict(about))
     if path.is_file() and _made_for(path) == said:
         load_weights(prior, path)
         return prior.to(subject.device).eval().requires_grad_(False)

@@ -1,12 +1,9 @@
-"""A net of the user's own as what is looked at: a function in a Python file, and its weights.
-
-The file runs with all rights of the person who names it.
-"""
+"""A net of the user's own as what is looked at: a function in a Python file, and its weights."""
 
 import inspect
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -17,12 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from convscope.data.spectrogram import FrontEnd
-from convscope.errors import UserError, in_one_line
+from convscope.errors import UserError
 from convscope.inside.clips import Preprocess, checked_show, examples_from
 from convscope.inside.kept import untouched
 from convscope.inside.layers import forward
 from convscope.inside.subject import Domain, Show, Subject, silence
 from convscope.inside.target import number_of
+from convscope.models.user_file import blamed, function_of, run_file
 from convscope.models.weights import load_weights
 from convscope.types import Shape
 
@@ -89,12 +87,7 @@ def load_function(reference: str) -> Callable[..., Any]:
     Raises:
         UserError: where there is no such file or function, or the file fails.
     """
-    file, _, name = reference.rpartition(":")
-    function = getattr(_module(reference), name, None)
-    if not callable(function):
-        raise UserError(f"{reference}: {Path(file).name} has no function {name}: define it")
-    made: Callable[..., Any] = function
-    return made
+    return function_of(_module(reference), reference.rpartition(":")[2], reference, "it")
 
 
 def _module(reference: str) -> ModuleType:
@@ -102,31 +95,14 @@ def _module(reference: str) -> ModuleType:
     file, _, name = reference.rpartition(":")
     if not file.endswith(".py") or not name.isidentifier():
         raise UserError(f"{reference}: expected FILE.py:FUNCTION")
-    module = ModuleType(f"convscope_own_{Path(file).stem}")
-    module.__file__ = file
-    sys.modules[module.__name__] = module  # where dataclasses look a class's module up
     try:
         source = Path(file).read_bytes()
-        with redirect_stdout(sys.stderr), _beside(file):
-            exec(compile(source, file, "exec"), module.__dict__)
     except OSError as error:
         raise UserError(
             f"{file} cannot be read ({error.strerror}): expected a Python file"
         ) from None
-    except (Exception, SystemExit) as error:
-        raise _blamed(reference, "the file failed as it was imported", error) from None
-    return module
-
-
-@contextmanager
-def _beside(file: str) -> Iterator[None]:
-    """Within, the modules beside a file can be imported, as where Python runs it."""
-    folder = str(Path(file).resolve().parent)
-    sys.path.insert(0, folder)
-    try:
-        yield
-    finally:
-        sys.path.remove(folder)
+    module = f"convscope_own_{Path(file).stem}"
+    return run_file(Path(file), source, module, reference, beside=True)
 
 
 class _Precise(nn.Module):
@@ -142,12 +118,9 @@ class _Precise(nn.Module):
 
 def _net(own: OwnModule, n_classes: int) -> nn.Module:
     make_net = load_function(own.function)
-    try:
+    with blamed(own.function, "it failed"):
         n_arguments = len(inspect.signature(make_net).parameters)
-        with redirect_stdout(sys.stderr):
-            net = make_net(*(own.shape, n_classes)[:n_arguments])
-    except Exception as error:
-        raise _blamed(own.function, "it failed", error) from None
+        net = make_net(*(own.shape, n_classes)[:n_arguments])
     if not isinstance(net, nn.Module):
         raise UserError(f"{own.function}: expected a torch.nn.Module, got {type(net).__name__}")
     if own.weights is not None:
@@ -211,7 +184,3 @@ def _show(own: OwnModule) -> Show | None:
 
 def _as_it_is(clips: Tensor) -> Tensor:
     return clips
-
-
-def _blamed(reference: str, what: str, error: BaseException) -> UserError:
-    return UserError(f"{reference}: {what} with {in_one_line(error)}")

@@ -13,7 +13,11 @@ from convscope.training.checkpoint import load_trained
 
 
 def subject_of_run(
-    run: Run, clips: Path | None, most: int, progress: Progress | None = None
+    run: Run,
+    clips: Path | None,
+    most: int,
+    progress: Progress | None = None,
+    trust_code: bool = False,
 ) -> Subject:
     """A run's net, ready to be looked at.
 
@@ -22,11 +26,12 @@ def subject_of_run(
         clips: a folder of clips to show it; None: the run's own test clips.
         most: clips at most, of the run's own evenly from all classes.
         progress: called while the run's data are decoded.
+        trust_code: whether the code that lies in the run may be run, whoever trained it.
 
     Raises:
-        UserError: where the run is not done, or no clips can be found.
+        UserError: where the run is not done, its code is not trusted, or no clips can be found.
     """
-    trained = load_trained(run)
+    trained = load_trained(run, trust_code=trust_code)
     config = trained.cell.data
     return Subject(
         name=run.name,

@@ -44,7 +44,7 @@ def refit_probabilities(
     for i, places in enumerate(dealt(data, folds, config.seed)):
         watcher = _Told(step_of(tell, i, folds), config.epochs)
         run = fit(spec, data.without(data.ids[places].tolist()), config, out, watcher)
-        trained = load_trained(run, config.device)
+        trained = load_trained(run, config.device, trust_code=True)  # it has just been trained
         probabilities[places] = softmax(logits_of(trained.net, trained.front, data.clips, places))
     return probabilities
 

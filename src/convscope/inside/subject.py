@@ -143,6 +143,7 @@ class Choice:
         n: how many of what there are many of (clips, units of a picture).
         seed: of whatever is drawn.
         other: the run to compare with.
+        trust_code: whether the code that lies in a run may be run, whoever trained it.
     """
 
     layer: str | None = None
@@ -150,6 +151,7 @@ class Choice:
     n: int = 8
     seed: int = 0
     other: Path | None = None
+    trust_code: bool = False
 
 
 def chosen_unit(subject: Subject, choice: Choice) -> Unit | None:

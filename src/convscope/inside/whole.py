@@ -9,7 +9,7 @@ from convscope.data.files import Progress
 from convscope.data.load import load_dataset
 from convscope.inside.parts import NotApplicable
 from convscope.inside.subject import Examples, Subject
-from convscope.training.cell import make_cell
+from convscope.training.cell import cell_of
 from convscope.types import SPLITS
 
 TEST_SHARE = 0.3
@@ -50,7 +50,7 @@ def all_clips(subject: Subject, seed: int = 0, progress: Progress | None = None)
         NotApplicable: there are none, or none with a label.
     """
     if subject.run is not None:
-        config = make_cell(subject.run.config).data
+        config = cell_of(subject.run).data
         data = load_dataset(config, progress=progress, for_training=False)
         return SplitExamples(Examples(data.clips, data.labels, data.ids), data.splits)
     if subject.examples is None or not (subject.examples.labels >= 0).any():

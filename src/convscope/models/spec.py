@@ -139,6 +139,28 @@ class UserNet(Settings):
     def function(self) -> str:
         return self.family.rpartition(":")[2]
 
+    def source(self) -> bytes:
+        """The file's bytes, of which the hash is.
+
+        Raises:
+            UserError: where it cannot be read, or is another by now.
+        """
+        said = f"model.family={self.family}"
+        try:
+            source = self.path.read_bytes()
+        except OSError as error:
+            raise UserError(f"{said}: the file cannot be read ({error.strerror})") from None
+        if hashlib.sha256(source).hexdigest() != self.digest:
+            raise UserError(
+                f"{said}: the file has changed since this network was described: put the old one "
+                "back, or train the new one as a run of its own"
+            )
+        return source
+
+    def at(self, path: Path) -> "UserNet":
+        """The same network from a copy of its file."""
+        return self.model_copy(update={"family": f"{path.absolute()}:{self.function}"})
+
     def identity(self) -> dict[str, Any]:
         """The file's name and content decide the result; the folder it lies in does not."""
         return {"family": f"{self.path.name}:{self.function}", "digest": self.digest}

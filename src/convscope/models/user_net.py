@@ -1,16 +1,13 @@
 """A network of the user's own, from a function in a Python file.
 
-The file runs with all rights of the person who names it. Its bytes are hashed and run as read, so
-that the network is the one the hash stands for; what it imports is not hashed.
+The file's bytes are hashed and run as read, so that the network is the one the hash stands for;
+what it imports is not hashed.
 """
 
-import hashlib
 import math
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import AbstractContextManager, contextmanager
 from copy import deepcopy
-from types import ModuleType
 from typing import Any
 
 import torch
@@ -18,9 +15,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from convscope.errors import UserError, in_one_line
+from convscope.errors import UserError
 from convscope.models.rows import BYTES_PER_FLOAT, LayerRow
 from convscope.models.spec import UserNet
+from convscope.models.user_file import blamed, function_of, run_file
 from convscope.types import Shape
 
 REST = "(rest)"
@@ -144,30 +142,9 @@ def _n_params(net: nn.Module) -> int:
 
 def _function(spec: UserNet) -> Callable[[Shape, int], Any]:
     """The function that the spec names, from the file whose bytes it was hashed from."""
-    try:
-        source = spec.path.read_bytes()
-    except OSError as error:
-        raise _error(spec, f"the file cannot be read ({error.strerror})") from None
-    if hashlib.sha256(source).hexdigest() != spec.digest:
-        raise _error(
-            spec,
-            "the file has changed since this network was described: put the old one "
-            "back, or train the new one as a run of its own",
-        )
-    module = ModuleType(f"convscope_user_{spec.digest[:16]}")
-    module.__file__ = str(spec.path)
-    sys.modules[module.__name__] = module  # where dataclasses and typing look a class's module up
-    with _blamed(spec, "the file failed as it was imported"):
-        exec(compile(source, str(spec.path), "exec"), module.__dict__)
-    function = getattr(module, spec.function, None)
-    if not callable(function):
-        raise _error(
-            spec,
-            f"{spec.path.name} has no function {spec.function}: define "
-            f"{spec.function}(input_shape, n_classes)",
-        )
-    made: Callable[[Shape, int], Any] = function
-    return made
+    said = f"model.family={spec.family}"
+    module = run_file(spec.path, spec.source(), f"convscope_user_{spec.digest[:16]}", said)
+    return function_of(module, spec.function, said, f"{spec.function}(input_shape, n_classes)")
 
 
 def _forward(net: nn.Module, input_shape: Shape, n_clips: int) -> Any:
@@ -205,14 +182,8 @@ def _shape(output: Any) -> Shape:
     return tuple(output.shape[1:]) if isinstance(output, Tensor) else ()
 
 
-@contextmanager
-def _blamed(spec: UserNet, what: str) -> Iterator[None]:
-    """Whatever the user's code raises, told in one line; what it prints is no result of ours."""
-    try:
-        with redirect_stdout(sys.stderr):
-            yield
-    except (Exception, SystemExit) as error:
-        raise _error(spec, f"{what} with {in_one_line(error)}") from None
+def _blamed(spec: UserNet, what: str) -> AbstractContextManager[None]:
+    return blamed(f"model.family={spec.family}", what)
 
 
 def _error(spec: UserNet, message: str) -> UserError:

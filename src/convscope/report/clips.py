@@ -23,7 +23,7 @@ from convscope.figures import power_decibels
 from convscope.report.html import data_uri
 from convscope.run import Run
 from convscope.scores.errors import WrongClip
-from convscope.training.cell import make_cell
+from convscope.training.cell import cell_of
 
 WIDTH, WAVEFORM_HEIGHT, POWER_HEIGHT = 320, 48, 112
 """Pixels of a sound's picture: its waveform above its power."""
@@ -57,7 +57,7 @@ def shown_clips(run: Run, clips: list[WrongClip]) -> list[ShownClip]:
     """The clips with what their files hold, found through the run's settings."""
     if not clips:
         return []
-    config = make_cell(run.config).data
+    config = cell_of(run).data
     read = _reader(config)
     return [_shown(clip, config, read) for clip in clips]
 

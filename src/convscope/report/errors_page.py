@@ -7,7 +7,7 @@ from convscope.report.clips import is_sound, shown_clips
 from convscope.report.html import render, write_page
 from convscope.run import Run
 from convscope.scores.errors import WrongClip
-from convscope.training.cell import make_cell
+from convscope.training.cell import cell_of
 
 MOST_CLIPS = 100
 
@@ -30,6 +30,6 @@ def errors_page(run: Run, clips: Sequence[WrongClip], out: Path, most: int = MOS
         "n_wrong": len(clips),
         "n_scored": run.scores.get("n"),
         "n_left_out": max(0, len(clips) - most),
-        "sound": is_sound(make_cell(run.config).data),
+        "sound": is_sound(cell_of(run).data),
     }
     return write_page(Path(out) / "index.html", render("errors.html", values))

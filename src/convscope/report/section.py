@@ -15,7 +15,8 @@ from convscope.run import CONFIG, Run
 from convscope.scores.errors import wrong_clips_of
 from convscope.scores.metrics import Confusion, worst_confusions
 from convscope.scores.rows import BoardRow
-from convscope.training.cell import Cell, make_cell
+from convscope.training.cell import Cell, cell_of
+from convscope.training.trust import trusted
 
 N_CONFUSIONS = 10
 
@@ -32,8 +33,8 @@ class Section:
         clips: some wrongly labelled clips, most confident first.
         n_wrong: how many there are.
         sound: whether the clips can be heard.
-        layers: the layer table as `layers_as_json` makes it; None where the network's own file is
-            gone.
+        layers: the layer table as `layers_as_json` makes it; None where the network is
+            a user's own whose file is gone, or not to be run.
         settings: the whole cell as YAML.
         environment: on what it was trained.
     """
@@ -64,7 +65,7 @@ class Section:
 
 def section(run: Run, row: BoardRow, n_clips: int) -> Section:
     """All that a page says of a finished run, with at most `n_clips` of its wrong clips."""
-    cell = make_cell(run.config)
+    cell = cell_of(run)
     scores = run.scores
     classes = [each["name"] for each in scores["classes"]]
     matrix = np.array(scores["confusion"], dtype=np.int64)
@@ -78,15 +79,15 @@ def section(run: Run, row: BoardRow, n_clips: int) -> Section:
         clips=shown_clips(run, wrong[:n_clips]),
         n_wrong=len(wrong),
         sound=is_sound(cell.data),
-        layers=_layers(cell, len(classes)),
+        layers=_layers(run, cell, len(classes)),
         settings=run.path(CONFIG).read_text(),
         environment=run.environment,
     )
 
 
-def _layers(cell: Cell, n_classes: int) -> dict[str, Any] | None:
+def _layers(run: Run, cell: Cell, n_classes: int) -> dict[str, Any] | None:
     try:
-        rows = describe(cell.model, cell.data.shape, n_classes)
+        rows = describe(trusted(run, cell.model, False), cell.data.shape, n_classes)
     except UserError:
         return None
     return layers_as_json(rows, getattr(cell.data, "rate_hz", None))

@@ -12,7 +12,8 @@ from scipy.special import softmax
 
 from convscope.errors import UserError
 from convscope.names import find_name
-from convscope.run import PREDICTIONS, Run
+from convscope.run import Run
+from convscope.scores.predictions import read_predictions
 from convscope.settings import suggest
 from convscope.types import Labels, Logits
 
@@ -95,10 +96,10 @@ def wrong_clips_of(
             f"{run.status.get('state', 'interrupted')}; train it to its end first"
         )
     run.verify()
-    with np.load(run.path(PREDICTIONS)) as stored:
-        scored = stored["scored"]
-        logits, labels, ids = (stored[key][scored] for key in ("logits", "labels", "ids"))
     classes = [each["name"] for each in run.scores["classes"]]
+    stored = read_predictions(run, len(classes))
+    scored = stored["scored"]
+    logits, labels, ids = (stored[key][scored] for key in ("logits", "labels", "ids"))
     return wrong_clips(logits, labels, ids, classes, actual, predicted)
 
 

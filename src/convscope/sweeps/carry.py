@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from convscope.data.disk import writing_to
 from convscope.errors import RunFailed, UserError
+from convscope.models.spec import ModelSpec
 from convscope.run import (
     CONFIG,
     ENVIRONMENT,
@@ -17,33 +18,41 @@ from convscope.run import (
     MODEL,
     PREDICTIONS,
     SCORES,
+    SOURCE,
     STATE,
     STATUS,
     Run,
 )
 from convscope.training.attempt import held
+from convscope.training.trust import sign
 
 Files: TypeAlias = dict[str, bytes]
 """The content of some files of a run, by name."""
 
-KEPT = (CONFIG, ENVIRONMENT, STATE, EPOCHS, STATUS)
+KEPT = (CONFIG, ENVIRONMENT, SOURCE, STATE, EPOCHS, STATUS)
 """What a training goes on from."""
 
-ORDER = (CONFIG, ENVIRONMENT, STATE, EPOCHS, MODEL, PREDICTIONS, SCORES, STATUS, MANIFEST)
-"""A file says nothing of one behind it. So they are written in this order, and read against it
+ORDER = (CONFIG, ENVIRONMENT, SOURCE, STATE, EPOCHS, MODEL, PREDICTIONS, SCORES, STATUS, MANIFEST)
+"""All files but the signature, which the other machine's key has made, not the user's here.
+
+A file says nothing of one behind it. So they are written in this order, and read against it
 while somebody writes: the table of epochs is never ahead of the state, the manifest of nothing."""
 
 
 class Away:
     """A run while it is trained elsewhere. Its folder is held until `release`.
 
+    Args:
+        run: which.
+        spec: its network, as the user who sends it away has named it.
+
     Raises:
         Held: where another process has it.
         RunFailed: where it cannot be written.
     """
 
-    def __init__(self, run: Run) -> None:
-        self.run = run
+    def __init__(self, run: Run, spec: ModelSpec) -> None:
+        self.run, self._spec = run, spec
         with ExitStack() as stack:
             with _writing(run):
                 run.folder.mkdir(parents=True, exist_ok=True)
@@ -53,13 +62,15 @@ class Away:
             self._hold = stack.pop_all()
 
     def keep(self, files: Files) -> None:
-        """Put in place what came back.
+        """Put in place what came back, signed here once it is done.
 
         Raises:
             RunFailed: where the folder cannot be written.
         """
         with _writing(self.run):
             put(self.run, files)
+            if MANIFEST in files:
+                sign(self.run, self._spec)
 
     def release(self) -> None:
         """Let others have the folder; one that nothing came to goes away."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from convscope import __version__
 from convscope.errors import RunFailed, UserError
+from convscope.models.spec import make_spec
 from convscope.run import Run
 from convscope.sweeps.agent import Agent, AgentOrder, Answer, Begin, End, Room, Share
 from convscope.sweeps.carry import Away, kept
@@ -127,7 +128,7 @@ class RayPool:
         """
         [task] = tasks
         try:
-            away = Away(Run(task.out / task.name))
+            away = Away(Run(task.out / task.name), make_spec(task.config["model"]))
         except Held as error:
             self._events.append(Ended(slot, "held", str(error)))
             return

@@ -13,7 +13,7 @@ from convscope.errors import UserError
 from convscope.models.spec import ConvNetSpec
 from convscope.run import Run
 from convscope.sweeps.size import Size, network_key, size_of
-from convscope.training.cell import Cell, make_cell
+from convscope.training.cell import Cell, cell_of
 
 MOST_RUNS_READ = 500
 """Reading one takes about half a millisecond, or ten where its config is read too."""
@@ -52,7 +52,8 @@ class Estimates:
     FLOPs · clips / throughput, with the median throughput of the family's runs, else of all runs.
     """
 
-    def __init__(self, measured: Iterable[Measured]) -> None:
+    def __init__(self, measured: Iterable[Measured], runs_code: bool = True) -> None:
+        self._runs_code = runs_code
         runs = _of_commonest_machine(list(measured))
         self._rate = _medians(_rates(runs))
         self._seconds_per_clip = _medians(
@@ -84,7 +85,7 @@ class Estimates:
         need a little more or less: a run's peak, times the needs' ratio where the cell needs more.
         """
         known = self._peak.get(network_key(cell))
-        size = size_of(cell)
+        size = size_of(cell, self._runs_code)
         if known is not None or size is None or not self._needs:
             return known
         need = _need(cell, size)
@@ -93,12 +94,12 @@ class Estimates:
         return round(max(peak * max(1.0, need / other) for other, peak in near))
 
     def _by_flops(self, cell: Cell) -> float | None:
-        size = size_of(cell)
+        size = size_of(cell, self._runs_code)
         rate = self._rate.get(_family(cell), self._rate.get(None))
         return size.flops / rate if size and rate else None
 
 
-def estimates(cells: Mapping[str, Cell], out: Path) -> Estimates:
+def estimates(cells: Mapping[str, Cell], out: Path, runs_code: bool = True) -> Estimates:
     """Estimates from the runs in a folder: done ones, and unfinished ones with an epoch.
 
     At most `MOST_RUNS_READ` are read: of the cells' own runs one for each network, evenly spread
@@ -107,6 +108,7 @@ def estimates(cells: Mapping[str, Cell], out: Path) -> Estimates:
     Args:
         cells: to be estimated, by name; those that are runs in `out` need no config read.
         out: holds the run folders; it may not be there.
+        runs_code: whether users' own networks are built to know their sizes.
     """
     there = _folders(out)
     own = [name for name in cells if name in there]
@@ -114,8 +116,8 @@ def estimates(cells: Mapping[str, Cell], out: Path) -> Estimates:
     step = -(-len(one_each) // MOST_RUNS_READ) or 1
     candidates = [*one_each[::step], *own, *sorted(there - cells.keys())]
     names = list(dict.fromkeys(candidates))[:MOST_RUNS_READ]
-    runs = (_measured(Run(out / name), cells.get(name)) for name in names)
-    return Estimates(run for run in runs if run is not None)
+    runs = (_measured(Run(out / name), cells.get(name), runs_code) for name in names)
+    return Estimates((run for run in runs if run is not None), runs_code)
 
 
 def _folders(out: Path) -> set[str]:
@@ -126,7 +128,7 @@ def _folders(out: Path) -> set[str]:
         return set()
 
 
-def _measured(run: Run, cell: Cell | None) -> Measured | None:
+def _measured(run: Run, cell: Cell | None, runs_code: bool) -> Measured | None:
     """What a run took; None for a run without an epoch, and for a folder that is no run."""
     try:
         seconds = [row["seconds"] for row in run.epochs]
@@ -136,7 +138,7 @@ def _measured(run: Run, cell: Cell | None) -> Measured | None:
         environment = run.environment
         return Measured(
             cell=cell,
-            size=size_of(cell),
+            size=size_of(cell, runs_code),
             n_clips=environment["data"]["clips"]["train"],
             epoch_seconds=mean(seconds),
             share=len(seconds) / cell.train.epochs if run.is_done else None,
@@ -149,7 +151,7 @@ def _measured(run: Run, cell: Cell | None) -> Measured | None:
 
 def _known_cell(run: Run) -> Cell:
     """The cell of a run that the plan does not hold; a user's own net is not run for it."""
-    cell = make_cell(run.config)
+    cell = cell_of(run)
     if not isinstance(cell.model, ConvNetSpec):
         raise ValueError("its size is not known without running its file")
     return cell

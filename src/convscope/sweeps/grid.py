@@ -62,6 +62,7 @@ def make_sweep(
     recipes: Sequence[Mapping[str, Any]],
     stem: str = "sweep",
     sources: Sequence[str] | None = None,
+    runs_code: bool = True,
 ) -> SweepRecipe:
     """The sweep of some recipes that are read already.
 
@@ -69,6 +70,8 @@ def make_sweep(
         recipes: sections and their values.
         stem: what the sweep's name begins with.
         sources: where each recipe comes from, to be named in errors.
+        runs_code: whether users' own networks are tried, which runs their files: not where the
+            recipes are read back and nobody has named those files.
 
     Raises:
         UserError: as `read_sweep` does.
@@ -76,7 +79,7 @@ def make_sweep(
     cells: dict[str, Cell] = {}
     for i, recipe in enumerate(recipes):
         try:
-            for cell in _cells(recipe):
+            for cell in _cells(recipe, runs_code):
                 cells.setdefault(cell.name, cell)
         except UserError as error:
             raise UserError(f"{sources[i]}: {error}") if sources else error from None
@@ -142,12 +145,12 @@ def _check_excludes(grid: GridConfig, used: Sequence[bool], n_left: int) -> None
         raise UserError("grid.exclude leaves no cell: expected at least one, remove an entry")
 
 
-def _cells(recipe: Mapping[str, Any]) -> Iterator[Cell]:
+def _cells(recipe: Mapping[str, Any], runs_code: bool) -> Iterator[Cell]:
     """The valid cells of one recipe."""
     for combination, sections in _combinations(recipe):
         try:
             cell = make_cell(sections)
-            size_of(cell)  # refuses a network that cannot be built
+            size_of(cell, runs_code)  # refuses a network that cannot be built
         except UserError as error:
             if not combination:
                 raise

@@ -63,7 +63,7 @@ def overview_table(rows: Sequence[SweepRow]) -> Table:
 
 
 def cells_of(sweep: SweepFolder) -> tuple[PlannedCell, ...]:
-    """The cells of a sweep, cancelled ones said to be so."""
+    """The cells of a sweep, cancelled ones said to be so; no user's own network is built for it."""
     try:
         recipe = _recipe(sweep)
     except UserError as error:
@@ -73,17 +73,17 @@ def cells_of(sweep: SweepFolder) -> tuple[PlannedCell, ...]:
         replace(cell, state="cancelled")
         if cell.cell.name in cancelled and cell.state != "done"
         else cell
-        for cell in plan(recipe.cells, sweep.out, recipe.config.attempts)
+        for cell in plan(recipe.cells, sweep.out, recipe.config.attempts, runs_code=False)
     )
 
 
 def _recipe(sweep: SweepFolder) -> SweepRecipe:
     """Its recipes, read as they were when it was made: the names of its cells tell."""
-    recipe = make_sweep(sweep.recipes, sweep.name)
+    recipe = make_sweep(sweep.recipes, sweep.name, runs_code=False)
     if _names(recipe) != sweep.cells:
         with suppress(UserError):
             older = [with_what_was_before({"model": {}, **each}) for each in sweep.recipes]
-            before = make_sweep(older, sweep.name)
+            before = make_sweep(older, sweep.name, runs_code=False)
             return before if _names(before) == sweep.cells else recipe
     return recipe
 

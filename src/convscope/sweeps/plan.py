@@ -12,7 +12,7 @@ from convscope.models.spec import ConvNetSpec
 from convscope.run import EPOCHS, STATE, Run
 from convscope.settings import Settings
 from convscope.sweeps.estimate import Estimates, estimates
-from convscope.sweeps.size import network_key, size_of
+from convscope.sweeps.size import Size, network_key, size_of
 from convscope.training.cell import Cell
 
 CellState: TypeAlias = Literal["waiting", "running", "done", "failed", "cancelled"]
@@ -56,22 +56,27 @@ class PlannedCell:
         return self.seconds and self.seconds * (1 - self.epochs / self.cell.train.epochs)
 
 
-def plan(cells: Iterable[Cell], out: Path, attempts: int) -> tuple[PlannedCell, ...]:
+def plan(
+    cells: Iterable[Cell], out: Path, attempts: int, runs_code: bool = True
+) -> tuple[PlannedCell, ...]:
     """What there is to do for some cells. A done one costs one look at its folder.
 
     Args:
         cells: of distinct names.
         out: holds the run folders; it may not be there.
         attempts: failures in a row after which a cell is kept as failed.
+        runs_code: whether users' own networks are built to know their sizes, which runs their
+            files: not where nobody has named them.
 
     Raises:
         UserError: where `out` cannot be read, or for a network that cannot be built.
     """
     named = {cell.name: cell for cell in cells}
     try:
-        estimate = estimates(named, out)
+        estimate = estimates(named, out, runs_code)
         return tuple(
-            _planned(cell, Run(out / name), attempts, estimate) for name, cell in named.items()
+            _planned(cell, size_of(cell, runs_code), Run(out / name), attempts, estimate)
+            for name, cell in named.items()
         )
     except OSError as error:
         raise UserError(
@@ -90,8 +95,9 @@ def _cost(planned: PlannedCell) -> float:
     return -math.inf if planned.flops is None else planned.flops * planned.cell.train.epochs
 
 
-def _planned(cell: Cell, run: Run, attempts: int, estimate: Estimates) -> PlannedCell:
-    size = size_of(cell)
+def _planned(
+    cell: Cell, size: Size | None, run: Run, attempts: int, estimate: Estimates
+) -> PlannedCell:
     state, reason, epochs = _progress(run, attempts)
     return PlannedCell(
         cell=cell,

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from convscope.models.describe import describe
 from convscope.models.rows import BYTES_PER_FLOAT, flops, n_params
-from convscope.models.spec import ConvNetSpec, ModelSpec
+from convscope.models.spec import ConvNetSpec, ModelSpec, UserNet
 from convscope.training.cell import Cell
 from convscope.types import Shape
 
@@ -24,12 +24,18 @@ class Size:
         return batch_size * self.activation_bytes + 4 * BYTES_PER_FLOAT * self.params
 
 
-def size_of(cell: Cell) -> Size | None:
+def size_of(cell: Cell, runs_code: bool = True) -> Size | None:
     """The size of a cell's network; None where only the data folder knows the classes.
+
+    Args:
+        cell: whose.
+        runs_code: whether a user's own network is built for it, by its file; else it is None.
 
     Raises:
         UserError: for a network that cannot be built for its input, whatever the classes.
     """
+    if not runs_code and isinstance(cell.model, UserNet):
+        return None
     names = cell.data.names
     size = _size(_alike(cell.model), cell.data.shape, len(names or ("one", "other")))
     return size if names else None

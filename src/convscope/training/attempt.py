@@ -18,6 +18,7 @@ from convscope.run import ENVIRONMENT, STATE, Run
 from convscope.training.cell import Cell
 from convscope.training.engine import pick_device
 from convscope.training.memory import is_out_of_memory
+from convscope.training.trust import keep_source
 from convscope.types import SPLITS
 
 log = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ def attempt(run: Run, cell: Cell, data: Dataset) -> Iterator[None]:
             else:
                 _begin(run, cell)
                 with _ending_kept(run, cell):
+                    keep_source(run, cell.model)
                     yield
     except OSError as error:
         raise _in_words(run, error) from error

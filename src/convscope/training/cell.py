@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 
+from convscope import __version__
 from convscope.data.config import DATA_KINDS, DataConfig
 from convscope.errors import UserError
 from convscope.models.describe import describe
 from convscope.models.spec import ModelSpec, make_spec
-from convscope.run import cell_name
+from convscope.run import CONFIG, Run, cell_name
 from convscope.settings import validated
 from convscope.training.augment import check_augment
 from convscope.training.config import MODERN_AUGMENT, TRAIN_PRESETS, TrainConfig
@@ -64,6 +65,22 @@ def make_cell(recipe: Mapping[str, Mapping[str, Any]]) -> Cell:
     check_augment(cell.train.augment, cell.data)
     check_micro_batch(cell.train, getattr(model, "batch_norm", False))
     return cell
+
+
+def cell_of(run: Run) -> Cell:
+    """The cell of a run.
+
+    Raises:
+        UserError: where its settings are not of this version.
+    """
+    config = run.config
+    try:
+        return make_cell(config)
+    except UserError as error:
+        raise UserError(
+            f"{run.path(CONFIG)}: {error} (convscope {run.version or 'of an unknown version'} made "
+            f"the run, this is {__version__})"
+        ) from None
 
 
 def check_network(cell: Cell) -> None:

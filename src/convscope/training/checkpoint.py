@@ -12,8 +12,9 @@ from convscope.errors import UserError
 from convscope.models.cnn import build
 from convscope.models.weights import load_weights, require_fit
 from convscope.run import MODEL, STATE, Run
-from convscope.training.cell import Cell, make_cell
+from convscope.training.cell import Cell, cell_of
 from convscope.training.engine import Engine, pick_device
+from convscope.training.trust import trusted
 
 Weights = dict[str, Tensor]
 
@@ -106,19 +107,25 @@ class Trained:
     front: FrontEnd
 
 
-def load_trained(run: Run, device: str = "cpu") -> Trained:
+def load_trained(run: Run, device: str = "cpu", trust_code: bool = False) -> Trained:
     """The net of a finished run.
 
+    Args:
+        run: whose.
+        device: where the net is to lie.
+        trust_code: whether a network of a user's own is built even where somebody else trained it:
+            that runs the code that lies in the run.
+
     Raises:
-        UserError: where the run is not done, or its files are not those it was finished with.
+        UserError: where the run is not done, its files are not those it was finished with, or its
+            network is code that nobody has allowed to run.
     """
     if not run.is_done:
         state = run.status.get("state", "unfinished")
         raise UserError(f"{run.folder} is not done ({state}): train it to its end first")
     run.verify()
-    cell = make_cell(run.config)
-    classes = tuple(run.environment["classes"])
-    net = build(cell.model, cell.data.shape, len(classes))
+    cell, classes = cell_of(run), run.classes
+    net = build(trusted(run, cell.model, trust_code), cell.data.shape, len(classes))
     load_weights(net, run.path(MODEL))
     place = pick_device(device)
     return Trained(cell, classes, net.to(place).eval(), front_end(cell.data).to(place))
