@@ -3,6 +3,7 @@
 import difflib
 import logging
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +19,13 @@ from convscope.data.config import (
     WordsConfig,
 )
 from convscope.data.dataset import Dataset
+from convscope.data.exclude import find_excluded
 from convscope.data.files import ClipFile, Decoder, Progress, list_class_folders, require_folder
 from convscope.data.hosts import Folder
 from convscope.data.manifest import list_manifest
 from convscope.data.sound_files import SOUND_SUFFIXES, sound_decoder
 from convscope.data.words import list_words
-from convscope.errors import UserError
+from convscope.errors import UserError, first_few
 from convscope.types import SPLITS
 
 log = logging.getLogger(__name__)
@@ -181,19 +183,24 @@ def _classes(config: DataConfig, files: Sequence[ClipFile]) -> tuple[str, ...]:
 
 
 def _excluding(dataset: Dataset, known: Iterable[str]) -> Dataset:
-    """The data set without the clips that its recipe excludes; ids of no clip are counted."""
-    exclude = set(dataset.config.exclude)
-    if not exclude:
+    """The data set without the clips that its recipe excludes; ids of no clip are named."""
+    config = dataset.config
+    if not config.exclude:
         return dataset
-    n_unknown = len(exclude.difference(known))
-    if n_unknown:
-        log.warning(
-            "data.exclude: %d of its %d ids are of no clip in %s",
-            n_unknown,
-            len(exclude),
-            dataset.config.folder,
+    ids, unknown = find_excluded(config.exclude, list(known))
+    if unknown:
+        hint = (
+            " (a comment stands on a line of its own)" if any("#" in id for id in unknown) else ""
         )
-    return dataset.without(exclude)
+        log.warning(
+            "data.exclude: %d of its %d ids are of no clip in %s: %s%s: mend them or take them out",
+            len(unknown),
+            len(config.exclude),
+            config.folder,
+            first_few(map(repr, unknown)),
+            hint,
+        )
+    return replace(dataset.without(ids), config=config)
 
 
 def _refuse_many_bad_files(dataset: Dataset) -> None:
@@ -201,11 +208,10 @@ def _refuse_many_bad_files(dataset: Dataset) -> None:
     n_files = len(bad) + len(dataset.ids)
     if len(bad) <= config.max_bad_share * n_files:
         return
-    named = ", ".join(f"{file.path} {file.reason}" for file in bad[:3])
-    more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
+    named = first_few([f"{file.path} {file.reason}" for file in bad])
     raise UserError(
-        f"data.folder: {len(bad)} of {n_files} files in {config.folder} cannot be used ({named}"
-        f"{more}), over data.max_bad_share={config.max_bad_share:g}: mend or remove them; "
+        f"data.folder: {len(bad)} of {n_files} files in {config.folder} cannot be used ({named}), "
+        f"over data.max_bad_share={config.max_bad_share:g}: mend or remove them; "
         f"convscope data check {config.folder} names all"
     )
 
