@@ -7,9 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from convscope.data.config import MnistConfig, WordsConfig
-from convscope.data.exclude import excluded_ids, read_exclusions, said
+from convscope.data.exclude import (
+    excluded_ids,
+    exclusion_line,
+    find_excluded,
+    read_exclusions,
+    said,
+)
 from convscope.data.load import load_dataset
 from convscope.errors import UserError
 from convscope.recipe import read_cell
@@ -38,10 +46,32 @@ def written(path: Path, text: str) -> Path:
     return path
 
 
-def test_a_list_has_an_id_a_line_and_comments(tmp_path: Path) -> None:
-    text = "# made by hand\n\nb/2.wav  # labelled b, rather a\n  a/1.wav\t#x\nno#comment.wav\n"
+def test_a_list_has_an_id_a_line_and_comments_on_lines_of_their_own(tmp_path: Path) -> None:
+    text = """\ufeff# made by hand\r\n\nb/take #3.wav\r\n  a/1.wav\t\n #x\n"#2\\n\\u0085.wav"\n"""
     ids = read_exclusions(written(tmp_path / "exclude.txt", text))
-    assert ids == ["b/2.wav", "a/1.wav", "no#comment.wav"]
+    assert ids == ["b/take #3.wav", "a/1.wav", "#2\n\x85.wav"]
+
+
+@given(st.lists(st.text(min_size=1)))
+@example(["a/take #3.wav", "#1.wav", '"so".wav', "a\nb", "a\rb\r\n", " a ", "\u2028", "\udcff.wav"])
+def test_any_name_is_written_and_read_back_exactly(
+    tmp_path_factory: pytest.TempPathFactory, ids: list[str]
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "ids.txt"
+    path.write_text("".join(f"{exclusion_line(id)}\n" for id in ids), encoding="utf-8")
+    assert read_exclusions(path) == ids
+
+
+def test_quotes_that_do_not_end_are_refused_by_their_line(tmp_path: Path) -> None:
+    path = written(tmp_path / "exclude.txt", 'a.wav\n"b.wav\n')
+    with pytest.raises(ValueError, match=r"^line 2 of .* in quotes as JSON .*, got \"b\.wav$"):
+        read_exclusions(path)
+
+
+def test_an_id_is_found_however_its_path_is_written() -> None:
+    known = ["a/1.wav", "cafe\u0301.wav", "a/take #3.wav"]
+    ids, unknown = find_excluded(["./a//1.wav", "caf\u00e9.wav", "a/take"], known)
+    assert (ids, unknown) == ({"a/1.wav", "cafe\u0301.wav"}, ["a/take"])
 
 
 def test_excluded_clips_leave_the_data_set_and_are_counted(words: Path) -> None:
@@ -76,13 +106,21 @@ def test_an_excluded_file_that_cannot_be_read_is_no_bad_file(words: Path) -> Non
     assert load_dataset(config).left_out == ()
 
 
-def test_ids_of_no_clip_are_counted_in_a_warning(
+def test_ids_of_no_clip_are_named_in_a_warning(
     words: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     config = WordsConfig(folder=str(words), exclude=[*GONE, "cat/nobody.wav"], **SHORT)
     with caplog.at_level(logging.WARNING):
         assert load_dataset(config).n_excluded == 2
     assert "1 of its 3 ids are of no clip in" in caplog.text
+    assert "words: 'cat/nobody.wav': mend them or take them out" in caplog.text
+
+
+def test_an_old_list_with_comments_behind_its_ids_is_told_where_they_belong(
+    words: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    load_dataset(WordsConfig(folder=str(words), exclude=[f"{GONE[0]}  # silent"], **SHORT))
+    assert "0.wav  # silent' (a comment stands on a line of its own)" in caplog.text
 
 
 def test_clips_of_words_that_are_not_asked_for_are_known(
@@ -95,7 +133,7 @@ def test_clips_of_words_that_are_not_asked_for_are_known(
 def test_the_ids_and_not_the_file_decide_a_cells_name(
     tmp_path: Path, cell: Callable[..., Cell]
 ) -> None:
-    one = written(tmp_path / "one.txt", "a/1.wav # twice\nb/2.wav\na/1.wav\n")
+    one = written(tmp_path / "one.txt", "# twice\na/1.wav\nb/2.wav\na/1.wav\n")
     same = written(tmp_path / "same.txt", "b/2.wav\na/1.wav\n")
     other = written(tmp_path / "other.txt", "b/2.wav\n")
     names = [cell(f"data.exclude={path}").name for path in (one, same, other)]

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -232,8 +233,11 @@ def test_other_data_in_the_same_folder_are_refused(
     tones: Tones, spec: ModelSpec, config: TrainConfig, tmp_path: Path
 ) -> None:
     fit(spec, tones(seed=0), config, tmp_path)
-    with pytest.raises(UserError, match="was made for other data"):
+    with pytest.raises(UserError, match=r"was made for other data .*; as many clips, with other"):
         fit(spec, tones(seed=1), config, tmp_path)
+    fewer = replace(tones(seed=1).without(["clip0.wav", "clip3.wav"]), config=tones().config)
+    with pytest.raises(UserError, match=r"; 45 low train clips in place of 47\): give another"):
+        fit(spec, fewer, config, tmp_path)
 
 
 def test_a_run_without_a_kept_epoch_begins_anew_with_other_data(

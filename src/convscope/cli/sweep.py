@@ -58,6 +58,12 @@ def sweep(
             "--servers", help="Thresholds; else servers.yaml here or in ~/.config/convscope."
         ),
     ] = None,
+    new_data: Annotated[
+        bool,
+        typer.Option(
+            "--new-data", help="Train anew what was trained on data that have changed since."
+        ),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only list the cells; writes nothing, needs no data.")
     ] = False,
@@ -76,7 +82,7 @@ def sweep(
     if dry_run:
         _print_plan(recipe, out, json)
         return
-    standing = _train(recipe, out, where)
+    standing = _train(recipe, out, where, new_data)
     summary = _summary(standing, out)
     if json:
         print_json(summary)
@@ -123,12 +129,12 @@ def _print_plan(recipe: "SweepRecipe", out: Path, json: bool) -> None:
         print_table(plan_table(planned))
 
 
-def _train(recipe: "SweepRecipe", out: Path, where: "Where") -> "Standing":
+def _train(recipe: "SweepRecipe", out: Path, where: "Where", new_data: bool) -> "Standing":
     from convscope.cli.sweep_view import sweep_view
     from convscope.sweeps.run_sweep import run_sweep
 
     with resumable(), computing(), sweep_view() as view:
-        return run_sweep(recipe, out, where, view)
+        return run_sweep(recipe, out, where, view, new_data)
 
 
 def _summary(standing: "Standing", out: Path) -> dict[str, Any]:

@@ -52,6 +52,7 @@ class Decoded:
         exact: (n_clips,) whether a file had exactly the asked-for length.
         left_out: the files that have no clip.
         fingerprint: a hash of the ids, sizes and contents of `files`.
+        digests: of the contents of each file, by its id.
     """
 
     files: tuple[ClipFile, ...]
@@ -59,6 +60,7 @@ class Decoded:
     exact: NDArray[np.bool_]
     left_out: tuple[BadFile, ...]
     fingerprint: str
+    digests: dict[str, str]
 
 
 def decode_files(
@@ -220,6 +222,7 @@ def _take(version: Version, files: Sequence[ClipFile]) -> Decoded:
         exact=np.array([index[file.id].exact for file in good], np.bool_),
         left_out=tuple(BadFile(id, index[id].reason) for id in bad),
         fingerprint=_fingerprint((file.id, index[file.id]) for file in good),
+        digests={file.id: index[file.id].sha256 for file in good},
     )
 
 

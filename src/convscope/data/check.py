@@ -20,9 +20,15 @@ from convscope.data.files import (
     require_folder,
 )
 from convscope.data.manifest import list_manifest
+from convscope.data.passed_over import (
+    PassedOver,
+    classes_without_clips,
+    links_out,
+    passed_over,
+)
 from convscope.data.sound_files import SOUND_SUFFIXES
 from convscope.data.words import list_words
-from convscope.errors import UserError
+from convscope.errors import UserError, first_few
 from convscope.types import SPLITS, Split
 
 Layout: TypeAlias = Literal["words", "sounds", "manifest", "images", "mnist"]
@@ -69,6 +75,9 @@ class FolderReport:
         off_rate: sounds of another than the commonest rate.
         odd_length: sounds of another than the commonest length.
         duplicates: groups of files of the same contents.
+        no_clips: class folders without any clip.
+        passed_over: what else lies there and may have been meant as clips.
+        links_out: class folders that are links to a place outside, with that place.
     """
 
     folder: str
@@ -84,6 +93,9 @@ class FolderReport:
     off_rate: tuple[str, ...] = ()
     odd_length: tuple[str, ...] = ()
     duplicates: tuple[Duplicates, ...] = ()
+    no_clips: tuple[str, ...] = ()
+    passed_over: tuple[PassedOver, ...] = ()
+    links_out: tuple[str, ...] = ()
 
 
 def check_folder(
@@ -127,7 +139,18 @@ def check_folder(
         off_rate=tuple(file.id for file, fact in usable if fact.rate_hz != rate_hz),
         odd_length=tuple(file.id for file, fact in usable if fact.seconds != seconds),
         duplicates=_duplicates(usable),
+        no_clips=() if layout == "manifest" else classes_without_clips(path, files),
+        passed_over=_passed_over(path, layout, files),
+        links_out=() if layout == "manifest" else links_out(path),
     )
+
+
+def _passed_over(path: Path, layout: Layout, files: Sequence[ClipFile]) -> tuple[PassedOver, ...]:
+    from convscope.data.images import SUFFIXES as IMAGE_SUFFIXES
+
+    if layout == "manifest":
+        return ()
+    return passed_over(path, files, IMAGE_SUFFIXES if layout == "images" else SOUND_SUFFIXES)
 
 
 def _list_files(path: Path) -> tuple[Layout, list[ClipFile], list[BadFile]]:
@@ -139,9 +162,11 @@ def _list_files(path: Path) -> tuple[Layout, list[ClipFile], list[BadFile]]:
     if not files:
         for folder, error in closed.items():
             refuse_closed(folder, error)
+        left = first_few(map(str, passed_over(path, [], SOUND_SUFFIXES)))
         raise UserError(
             f"{path} holds neither sounds nor images: expected word/speaker_nohash_n.wav, "
             f"class/file or train/class/file, or MNIST's four idx files"
+            f"{left and f', got {left}'}"
         )
     return layout, files, [_closed(path, *one) for one in closed.items()]
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from rich import box
 from rich.table import Table
 
-from convscope.data.check import FolderReport
+from convscope.data.check import Duplicates, FolderReport
 from convscope.types import SPLITS
 
 
@@ -23,7 +23,11 @@ def count_table(report: FolderReport) -> Table:
 
 
 def problem_lines(report: FolderReport) -> Iterator[str]:
-    """A line for each broken or suspicious file, then how many there are of the harmless kinds."""
+    """In the order in which one would mend them: what is left out, what is broken, what is
+    suspicious; then how many there are of the harmless kinds.
+    """
+    yield from (f"no clips    {label}: its folder gives none" for label in report.no_clips)
+    yield from (f"passed over {each}" for each in report.passed_over)
     for bad in report.unreadable:
         yield f"unreadable  {bad.path}: {bad.reason}"
     for what, files in (
@@ -33,7 +37,7 @@ def problem_lines(report: FolderReport) -> Iterator[str]:
     ):
         for file in files:
             yield f"{what:<10}  {file}"
-    for group in report.duplicates:
+    for group in sorted(report.duplicates, key=_leak_first):
         across = [
             name
             for name, is_so in (("classes", group.across_classes), ("splits", group.across_splits))
@@ -41,7 +45,12 @@ def problem_lines(report: FolderReport) -> Iterator[str]:
         ]
         note = f" (across {' and '.join(across)})" if across else ""
         yield f"duplicate   {' = '.join(group.files)}{note}"
+    yield from (f"link        {each}, out of the data folder" for each in report.links_out)
     if report.off_rate:
         yield f"{len(report.off_rate)} files are not at {report.rate_hz} Hz: they are resampled"
     if report.odd_length:
         yield f"{len(report.odd_length)} files are not {report.seconds:g} s long: padded or cropped"
+
+
+def _leak_first(group: Duplicates) -> tuple[bool, bool]:
+    return not group.across_splits, not group.across_classes

@@ -199,6 +199,22 @@ def class_folders(folder: Path, on_closed: OnClosed = refuse_closed) -> list[str
     return sorted(e.name for e in entries if e.name[0] not in "._" and e.is_dir())
 
 
+def class_folder_ids(root: Path) -> list[str]:
+    """The class folders, counted from the data folder: `cat`, or `train/cat` of split folders.
+
+    Those that cannot be opened are empty.
+    """
+
+    def pass_over(_folder: Path, _error: OSError) -> None:
+        pass
+
+    parts = _split_folders(root, pass_over) or {}
+    below = [folder.name for folder in parts.values()]
+    if not below:
+        return class_folders(root, pass_over)
+    return [f"{part}/{name}" for part in below for name in class_folders(root / part, pass_over)]
+
+
 def _file_names(folder: Path, suffixes: Collection[str], on_closed: OnClosed) -> list[str]:
     return sorted(
         e.name

@@ -13,7 +13,10 @@ from convscope.data.files import ClipFile, Unreadable, list_class_folders, requi
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF")
 """Pillow knows more, but some of those start other programs, such as EPS."""
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+_JPEG, _PNG = (".jpg", ".jpeg", ".jpe", ".jfif"), (".png", ".apng")
+
+SUFFIXES = (*_JPEG, *_PNG, ".bmp", ".gif", ".webp", ".tif", ".tiff")
+"""The endings of these formats."""
 
 MOST_PIXELS = 64_000_000
 """A small file can claim to be a huge image: a larger one than this is not decoded."""

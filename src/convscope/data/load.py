@@ -1,8 +1,8 @@
 """From a recipe's data to clips in memory, whatever kind they are."""
 
 import difflib
-import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,19 +18,25 @@ from convscope.data.config import (
     WordsConfig,
 )
 from convscope.data.dataset import Dataset
+from convscope.data.exclude import find_excluded
 from convscope.data.files import ClipFile, Decoder, Progress, list_class_folders, require_folder
 from convscope.data.hosts import Folder
 from convscope.data.manifest import list_manifest
+from convscope.data.passed_over import classes_without_clips, passed_over
 from convscope.data.sound_files import SOUND_SUFFIXES, sound_decoder
+from convscope.data.warn import (
+    refuse_empty_classes,
+    warn_of_leaks,
+    warn_of_passed_over,
+    warn_of_unknown_ids,
+)
 from convscope.data.words import list_words
-from convscope.errors import UserError
+from convscope.errors import UserError, first_few
 from convscope.types import SPLITS
-
-log = logging.getLogger(__name__)
 
 _EXPECTED: dict[type[DataConfig], str] = {
     WordsConfig: "word/speaker_nohash_n.wav (or .flac, .ogg)",
-    SoundsConfig: "class/file or train/class/file, with .wav, .flac, .ogg, .mp3 or .aiff",
+    SoundsConfig: "class/file or train/class/file, with .wav, .flac, .ogg, .mp3, .aiff or the like",
     ManifestConfig: "a row for each file, path,label,split",
     ImagesConfig: "class/file or train/class/file, with .jpg or .png",
 }
@@ -63,16 +69,20 @@ def load_dataset(
 
         dataset = load_mnist(config)
         known: Iterable[str] = dataset.ids.tolist()
+        digests: dict[str, str] = {}
     else:
         root, files, decoder = _list_files(config)
+        _tell_passed_over(config, root, files, for_training)
         classes = _classes(config, files)
         chosen = [file for file in files if file.label in classes]
         decoded = decode_files(chosen, root, decoder, workers, progress)
         dataset = _dataset(config, classes, decoded)
         known = (file.id for file in files)
+        digests = decoded.digests
     dataset = _excluding(dataset, known)
     _refuse_many_bad_files(dataset)
     if for_training:
+        warn_of_leaks(dataset, digests)
         require_trainable(dataset)
     return dataset
 
@@ -155,6 +165,28 @@ def _list_files(config: DataConfig) -> tuple[Path, list[ClipFile], Decoder]:
     return root, list_class_folders(root, SOUND_SUFFIXES), sound_decoder(config)
 
 
+def _tell_passed_over(
+    config: DataConfig, root: Path, files: Sequence[ClipFile], for_training: bool
+) -> None:
+    """Of folders of classes; a manifest names its files itself."""
+    if isinstance(config, ManifestConfig):
+        return
+    left = passed_over(root, files, _suffixes(config))
+    if for_training and config.names is None:
+        empty = classes_without_clips(root, files)
+        refuse_empty_classes(config, empty, left, _EXPECTED[type(config)])
+    warn_of_passed_over(config, left)
+
+
+def _suffixes(config: DataConfig) -> Collection[str]:
+    """Endings of the files that are read."""
+    if isinstance(config, ImagesConfig):
+        from convscope.data.images import SUFFIXES
+
+        return SUFFIXES
+    return SOUND_SUFFIXES
+
+
 def _classes(config: DataConfig, files: Sequence[ClipFile]) -> tuple[str, ...]:
     """The classes in the order of the logits, each of which has files."""
     there = sorted({file.label for file in files})
@@ -181,19 +213,13 @@ def _classes(config: DataConfig, files: Sequence[ClipFile]) -> tuple[str, ...]:
 
 
 def _excluding(dataset: Dataset, known: Iterable[str]) -> Dataset:
-    """The data set without the clips that its recipe excludes; ids of no clip are counted."""
-    exclude = set(dataset.config.exclude)
-    if not exclude:
+    """The data set without the clips that its recipe excludes; ids of no clip are named."""
+    config = dataset.config
+    if not config.exclude:
         return dataset
-    n_unknown = len(exclude.difference(known))
-    if n_unknown:
-        log.warning(
-            "data.exclude: %d of its %d ids are of no clip in %s",
-            n_unknown,
-            len(exclude),
-            dataset.config.folder,
-        )
-    return dataset.without(exclude)
+    ids, unknown = find_excluded(config.exclude, list(known))
+    warn_of_unknown_ids(config, unknown)
+    return replace(dataset.without(ids), config=config)
 
 
 def _refuse_many_bad_files(dataset: Dataset) -> None:
@@ -201,11 +227,10 @@ def _refuse_many_bad_files(dataset: Dataset) -> None:
     n_files = len(bad) + len(dataset.ids)
     if len(bad) <= config.max_bad_share * n_files:
         return
-    named = ", ".join(f"{file.path} {file.reason}" for file in bad[:3])
-    more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
+    named = first_few([f"{file.path} {file.reason}" for file in bad])
     raise UserError(
-        f"data.folder: {len(bad)} of {n_files} files in {config.folder} cannot be used ({named}"
-        f"{more}), over data.max_bad_share={config.max_bad_share:g}: mend or remove them; "
+        f"data.folder: {len(bad)} of {n_files} files in {config.folder} cannot be used ({named}), "
+        f"over data.max_bad_share={config.max_bad_share:g}: mend or remove them; "
         f"convscope data check {config.folder} names all"
     )
 

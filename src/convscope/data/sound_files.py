@@ -13,7 +13,13 @@ from convscope.data.config import SoundConfig
 from convscope.data.files import Decoder, Unreadable
 from convscope.types import Waveform
 
-SOUND_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff"})
+SOUND_SUFFIXES = frozenset(
+    {
+        *(".wav", ".wave", ".rf64", ".w64", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf"),
+        *(".flac", ".ogg", ".oga", ".opus", ".mp3", ".sph", ".voc"),
+    }
+)
+"""What libsndfile reads, but for what needs settings of its own, such as .raw."""
 
 FULL_SCALE = 2**15  # a waveform of ±1 fills int16
 

@@ -8,6 +8,7 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.data.exclude import exclusion_line
 from convscope.data.load import load_dataset
 from convscope.inside.broken import broken
 from convscope.inside.clean import (
@@ -166,7 +167,8 @@ def exclusions(judged: Judged) -> str:
         row = _row(judged, 0, each)
         start = "" if each.kind in left_out else "# "
         likely = f", rather {row['suggested']}" if each.kind == "mislabelled" else ""
-        lines.append(f"{start}{row['id']}  # {each.kind}{likely}: {each.reason}")
+        lines.append(f"# {each.kind}{likely}: {each.reason}")
+        lines.append(f"{start}{exclusion_line(str(row['id']))}")
     return "\n".join(lines) + "\n"
 
 

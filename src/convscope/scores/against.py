@@ -8,7 +8,7 @@ from typing import Any
 
 from convscope.errors import UserError
 from convscope.scores.board_table import has_several_data, interval_text, mean_and_sd, n_seeds
-from convscope.scores.network import MODEL_COLUMNS, network, other_differences
+from convscope.scores.network import MODEL_COLUMNS, data_names, network, other_differences
 from convscope.scores.plain_table import Column, PlainTable, View
 from convscope.scores.rows import BoardRow
 from convscope.scores.seeds import by_seed
@@ -197,18 +197,19 @@ def _table(comparisons: Sequence[Comparison], summary: Mapping[str, int]) -> Pla
         Column("95 %", right=True),
         Column("inside"),
     ]
-    others = other_differences(rows)
+    others, names = other_differences(rows), data_names(rows)
     lines = tuple(
-        _line(each, other, several) for each, other in zip(comparisons, others, strict=True)
+        _line(each, other, [names[each.ours.fingerprint]] if several else [])
+        for each, other in zip(comparisons, others, strict=True)
     )
     return PlainTable(tuple(columns), lines, note=_in_words(summary))
 
 
-def _line(each: Comparison, other: str, several: bool) -> tuple[str, ...]:
+def _line(each: Comparison, other: str, data: list[str]) -> tuple[str, ...]:
     row = each.ours
     return (
         " ".join(filter(None, (network(row), other))),
-        *([row.data] if several else []),
+        *data,
         str(n_seeds(row)),
         mean_and_sd(row) + (" chance" if row.chance else "") + (" divided" if row.divided else ""),
         f"{each.stated.accuracy:.4f}",

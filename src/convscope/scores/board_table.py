@@ -7,7 +7,7 @@ from rich.table import Table
 
 from convscope.scores.board import Cost
 from convscope.scores.board_text import terminal_table
-from convscope.scores.network import network, other_differences
+from convscope.scores.network import changed_data, data_names, network, other_differences
 from convscope.scores.plain_table import Column, PlainTable, View
 from convscope.scores.rows import COLUMNS, BoardRow
 
@@ -95,7 +95,9 @@ def _view(
     table = PlainTable(
         columns=tuple(column for column, _ in cells),
         rows=tuple(tuple(text(row) for _, text in cells) for row in rows),
-        note="; ".join(filter(None, (_star(cost) if kind == "size" else "", note))),
+        note="; ".join(
+            filter(None, (_star(cost) if kind == "size" else "", note, changed_data(rows)))
+        ),
     )
     kept = tuple(each for each in fields if kind == "size" or each not in _COSTS)
     plain = [row.to_dict() for row in rows]
@@ -118,7 +120,9 @@ def _network_cell(rows: Sequence[BoardRow], named: bool) -> _Cell:
 
 
 def _data_cells(rows: Sequence[BoardRow]) -> list[_Cell]:
-    return [(Column("data", folds=True), lambda row: row.data)] if has_several_data(rows) else []
+    names = data_names(rows)
+    cell = (Column("data", folds=True), lambda row: names[row.fingerprint])
+    return [cell] if has_several_data(rows) else []
 
 
 def _cost_cells(rows: Sequence[BoardRow], kind: BoardKind) -> list[_Cell]:

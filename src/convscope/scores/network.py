@@ -1,6 +1,7 @@
 """What a row's network and training are: in one short text, and as settings to compare."""
 
 import json
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -59,6 +60,28 @@ def settings(row: BoardRow) -> dict[str, Any]:
         own["data.exclude"] = said(excluded)
     decisive = {key: _plain(value) for key, value in own.items() if not _is_left_out(key)}
     return {**decisive, "fingerprint": row.fingerprint}
+
+
+def data_names(rows: Sequence[BoardRow]) -> dict[str | None, str]:
+    """Kind and number of classes by the data's fingerprint, which tells apart what reads alike."""
+    names = {row.fingerprint: row.data for row in rows}
+    several = Counter(names.values())
+    return {
+        fingerprint: f"{name} {fingerprint[:6]}" if fingerprint and several[name] > 1 else name
+        for fingerprint, name in names.items()
+    }
+
+
+def changed_data(rows: Sequence[BoardRow]) -> str:
+    """A word where data settings are the same and the data are not; else nothing."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        if row.fingerprint:
+            own = {key: value for key, value in settings(row).items() if key.startswith("data.")}
+            found[identity(own)].add(row.fingerprint)
+    if all(len(fingerprints) < 2 for fingerprints in found.values()):
+        return ""
+    return "the data of some runs differ though their settings are the same"
 
 
 def identity(values: Mapping[str, Any]) -> str:

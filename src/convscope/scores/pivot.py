@@ -6,7 +6,15 @@ from typing import Any
 
 from convscope.errors import UserError
 from convscope.scores.board_table import marks, mean_and_sd, n_seeds
-from convscope.scores.network import MODEL_COLUMNS, SEED, differing, identity, settings
+from convscope.scores.network import (
+    MODEL_COLUMNS,
+    SEED,
+    changed_data,
+    data_names,
+    differing,
+    identity,
+    settings,
+)
 from convscope.scores.plain_table import Column, PlainTable, View
 from convscope.scores.rows import BoardRow
 from convscope.scores.seeds import by_seed
@@ -52,9 +60,14 @@ def pivot_view(rows: Sequence[BoardRow], keys: tuple[str, str] = DEFAULT_KEYS) -
     for row in sorted(places, key=lambda row: _order(_without(row, apart).values())):
         grids.setdefault(identity(_without(row, apart)), []).append(row)
     told = _told([_without(grid[0], apart) for grid in grids.values()])
+    names = data_names(done)
     n_left = len(rows) - len(done)
-    note = "* the best of its table" + (f"; {n_left} not done, left out" if n_left else "")
-    tables = tuple(_table(grid, axes, _title(grid[0], told), note) for grid in grids.values())
+    left = f"{n_left} not done, left out" if n_left else ""
+    note = "; ".join(filter(None, ("* the best of its table", left, changed_data(done))))
+    titles = [_title(grid[0], told, names[grid[0].fingerprint]) for grid in grids.values()]
+    tables = tuple(
+        _table(grid, axes, title, note) for grid, title in zip(grids.values(), titles, strict=True)
+    )
     records = tuple(
         _record(row, axes, told, max(grid, key=_accuracy))
         for grid in grids.values()
@@ -94,11 +107,11 @@ def _told(several: Sequence[Mapping[str, Any]]) -> list[str]:
     return [*there, *(key for key in differing(several) if key not in there)]
 
 
-def _title(row: BoardRow, told: Sequence[str]) -> str:
+def _title(row: BoardRow, told: Sequence[str], data: str) -> str:
     own = settings(row)
     words = {"model.family": "{}", "model.activation": "{}", "model.initializer": "{}"}
     texts = [words.get(key, f"{_name(key)} {{}}").format(own.get(key)) for key in told]
-    return ", ".join(f"data {row.data}" if "fingerprint" in text else text for text in texts)
+    return ", ".join(f"data {data}" if "fingerprint" in text else text for text in texts)
 
 
 def _table(

@@ -20,6 +20,7 @@ from convscope.sweeps.grid import SweepRecipe
 from convscope.sweeps.local import LocalPool
 from convscope.sweeps.plan import PlannedCell, failures, order, plan
 from convscope.sweeps.politeness import Politeness
+from convscope.sweeps.same_data import move_other_data, refuse_other_data
 from convscope.sweeps.slots import local_slots
 from convscope.sweeps.together import settle
 from convscope.training.attempt import Held, held
@@ -43,11 +44,22 @@ class Where:
     together: int | None = None
 
 
-def run_sweep(recipe: SweepRecipe, out: Path, where: Where, view: View) -> Standing:
+def run_sweep(
+    recipe: SweepRecipe, out: Path, where: Where, view: View, new_data: bool = False
+) -> Standing:
     """Train the cells of a recipe that are not done, and say how they all stand then.
 
+    Args:
+        recipe: the cells.
+        out: the folder of runs.
+        where: they are trained.
+        view: is shown how it gets on.
+        new_data: whether cells that were trained on other data than there are now are trained anew;
+            their runs are kept in a folder of their own.
+
     Raises:
-        UserError: where another process drives this sweep, or it cannot be trained here.
+        UserError: where another process drives this sweep, it cannot be trained here, or, without
+            `new_data`, some of it was trained on other data.
         RunFailed: where the folder of runs cannot be written.
     """
     servers = read_servers_file(where.servers)
@@ -57,7 +69,7 @@ def run_sweep(recipe: SweepRecipe, out: Path, where: Where, view: View) -> Stand
         if dead:
             who = f"process {dead.get('pid')} on {dead.get('host')}"
             folder.log(f"takes over from {who}, which is dead")
-        planned = plan(recipe.cells, out, recipe.config.attempts)
+        planned = _plan(recipe, folder, new_data, view)
         sweep = Sweep(folder, _cells(planned, folder), recipe.config, view)
         with heeding_bookings(servers, sweep.log) as why_booked:
             pool = _pool(planned, sweep, where)
@@ -68,6 +80,23 @@ def run_sweep(recipe: SweepRecipe, out: Path, where: Where, view: View) -> Stand
                 folder.create(recipe.recipes, names, pool.threads, together)
             polite = Politeness(limits_for, pool.reading, folder.threads, why_booked=why_booked)
             return Driver(sweep, pool, polite).run()
+
+
+def _plan(
+    recipe: SweepRecipe, folder: SweepFolder, new_data: bool, view: View
+) -> tuple[PlannedCell, ...]:
+    """What there is to do, all of it on the same data."""
+
+    def log(text: str) -> None:
+        folder.log(text)
+        view.line(text)
+
+    planned = plan(recipe.cells, folder.out, recipe.config.attempts)
+    if not new_data:
+        refuse_other_data(planned, folder.out, log)
+        return planned
+    move_other_data(planned, folder.out, log)
+    return plan(recipe.cells, folder.out, recipe.config.attempts)
 
 
 def _pool(planned: Iterable[PlannedCell], sweep: Sweep, where: Where) -> Pool:

@@ -4,14 +4,16 @@ import errno
 import logging
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from typing import Any
 
+import numpy as np
 import torch
 
 from convscope.data.dataset import Dataset
 from convscope.environment import describe_environment
-from convscope.errors import NoRoom, RunFailed, UserError
+from convscope.errors import NoRoom, RunFailed, UserError, first_few
 from convscope.folder_lock import locked
 from convscope.models.spec import UserNet
 from convscope.run import ENVIRONMENT, STATE, Run
@@ -97,13 +99,56 @@ def _threads_put_back() -> Iterator[None]:
 
 
 def _refuse_other_data(run: Run, data: Dataset) -> None:
-    known = run.environment.get("data", {}).get("fingerprint")
+    known = known_fingerprint(run)
     if known is not None and known != data.fingerprint:
         raise UserError(
             f"{run.folder} was made for other data (fingerprint {known[:12]}, data.folder="
             f"{run.config['data']['folder']}; now {data.fingerprint[:12]}, data.folder="
-            f"{data.config.folder}): give another --out, or delete that folder"
+            f"{data.config.folder}; {what_changed(run, data)}): give another --out, or delete that "
+            f"folder"
         )
+
+
+def known_fingerprint(run: Run) -> str | None:
+    """Of the data that a run was made for."""
+    fingerprint: str | None = run.environment.get("data", {}).get("fingerprint")
+    return fingerprint
+
+
+def what_changed(run: Run, data: Dataset) -> str:
+    """How the clips differ from those that a run was made for, in words.
+
+    By class and split; of runs that did not keep their classes' counts, by split.
+    """
+    known = run.environment.get("data", {})
+    counts = "by_class" if "by_class" in known else "clips"
+    before, now = _flat(known.get(counts, {})), _flat(_clip_counts(data)[counts])
+    changes = [
+        f"{now.get(key, 0)} {key} clips in place of {before.get(key, 0)}"
+        for key in {**before, **now}
+        if now.get(key, 0) != before.get(key, 0)
+    ]
+    return first_few(changes) if changes else "as many clips, with other names or contents"
+
+
+def _flat(counts: Mapping[str, Any]) -> dict[str, int]:
+    """Numbers of clips by `train`, or by `cat train`."""
+    return {
+        f"{key} {split}".strip(): n
+        for key, value in counts.items()
+        for split, n in (value.items() if isinstance(value, Mapping) else [("", value)])
+    }
+
+
+def _clip_counts(data: Dataset) -> dict[str, Any]:
+    """Numbers of clips by split, and by class and split."""
+    counts = np.zeros((data.n_classes, len(SPLITS)), np.int64)
+    np.add.at(counts, (data.labels, data.splits), 1)
+    by_class = {
+        name: dict(zip(SPLITS, row, strict=True))
+        for name, row in zip(data.classes, counts.tolist(), strict=True)
+    }
+    return {"clips": dict(zip(SPLITS, counts.sum(0).tolist(), strict=True)), "by_class": by_class}
 
 
 def _write_head(run: Run, cell: Cell, data: Dataset) -> None:
@@ -117,7 +162,7 @@ def _write_head(run: Run, cell: Cell, data: Dataset) -> None:
         "classes": list(data.classes),
         "data": {
             "fingerprint": data.fingerprint,
-            "clips": {split: len(data.indices(split)) for split in SPLITS},
+            **_clip_counts(data),
             "left_out": len(data.left_out),
             "excluded": data.n_excluded,
         },
