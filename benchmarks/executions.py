@@ -18,7 +18,7 @@ from convscope.data.spectrogram import front_end
 from convscope.models.cnn import build
 from convscope.training.cell import Cell
 from convscope.training.engine import Engine, pick_device
-from convscope.training.memory import peak_memory, reset_peak
+from convscope.training.accumulation.memory import peak_memory, reset_peak
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from cases import case, noise
 from measure import Row, if_it_runs, tell
 
 from convscope.training.engine import Engine
-from convscope.training.memory import peak_memory
+from convscope.training.accumulation.memory import peak_memory
 
 CASES = {
     "a batch that does not fit": ("ch64", 512, 512, 4.0),

@@ -14,7 +14,7 @@ from typing import Annotated
 import torch
 import typer
 
-SENSOR = Path(__file__).parents[1] / "src/convscope/servers/sensor.py"
+SENSOR = Path(__file__).parents[1] / "src/convscope/servers/sensing/sensor.py"
 
 
 def main(cpu: Annotated[bool, typer.Option("--cpu", help="Without a job.")] = False) -> None:

@@ -17,7 +17,7 @@ from measure import Meter, Row, if_it_runs, keep, tell
 
 from convscope.training.cell import Cell
 from convscope.training.engine import Engine
-from convscope.training.joint_epoch import JointEpoch
+from convscope.training.together.epoch import JointEpoch
 
 GOAL = 5
 SMALL = ("mnist", "baseline2d", "baseline1d", "image2d", "ch32")

@@ -24,7 +24,7 @@ from rich.table import Table
 from convscope.cli.show import print_table
 from convscope.cli.train import load
 from convscope.data.dataset import Dataset
-from convscope.inside.clean import (
+from convscope.inside.cleaning.clean import (
     FOLDS,
     Probabilities,
     label_scores,
@@ -32,10 +32,10 @@ from convscope.inside.clean import (
     softmax,
     unseen_probabilities,
 )
-from convscope.inside.features import PENULTIMATE, features
-from convscope.inside.own_run import subject_of_run
-from convscope.inside.refit import refit_probabilities
-from convscope.inside.subject import Examples
+from convscope.inside.probing.features import PENULTIMATE, features
+from convscope.inside.subject.run_subject import subject_of_run
+from convscope.inside.cleaning.refit import refit_probabilities
+from convscope.inside.subject.subject import Examples
 from convscope.training.cell import Cell, make_cell
 from convscope.training.fit import fit
 

@@ -29,7 +29,7 @@ from convscope.models.describe import describe
 from convscope.models.floor import floor
 from convscope.models.rows import LayerRow, flops
 from convscope.models.spec import ConvNetSpec
-from convscope.sweeps.grid import read_sweep
+from convscope.sweeps.planning.grid import read_sweep
 from convscope.training.cell import Cell, make_cell
 from convscope.training.fit import fit
 

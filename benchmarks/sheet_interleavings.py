@@ -20,15 +20,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from convscope.servers.fake_people import People
-from convscope.servers.fake_sheets import FAULTS, FakeSheets, fake_sheets
-from convscope.servers.fake_spreadsheet import Spreadsheet, Tab
-from convscope.servers.open_sheet import open_google_sheet
-from convscope.servers.publish import COLUMNS, texts
+from convscope.servers.demo.fake_people import People
+from convscope.servers.demo.fake_sheets import FAULTS, FakeSheets, fake_sheets
+from convscope.servers.demo.fake_spreadsheet import Spreadsheet, Tab
+from convscope.servers.sheet.open_sheet import open_google_sheet
+from convscope.servers.sheet.publish import COLUMNS, texts
 from convscope.servers.servers_file import ServersFile
-from convscope.servers.sheet import Sheet, tag_of
-from convscope.servers.sheet_listener import SheetListener
-from convscope.servers.state import ServerState
+from convscope.servers.sheet_interface import Sheet, tag_of
+from convscope.servers.sheet.listener import SheetListener
+from convscope.servers.sensing.state import ServerState
 
 SHEET_ID = "made-up-sheet"
 HEADER = "Server"

@@ -30,8 +30,8 @@ from rich.table import Table
 from convscope.cli.show import print_table
 from convscope.data.load import load_dataset
 from convscope.run import EPOCHS, Run
-from convscope.sweeps.driver import View
-from convscope.sweeps.grid import SweepRecipe, make_sweep
+from convscope.sweeps.driving.driver import View
+from convscope.sweeps.planning.grid import SweepRecipe, make_sweep
 from convscope.sweeps.run_sweep import Where, run_sweep
 from convscope.training.fit import fit
 

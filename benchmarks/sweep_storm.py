@@ -205,7 +205,7 @@ def processes(mark: str) -> list[tuple[int, str]]:
 
 
 def _kind(command: list[bytes]) -> str:
-    if b"convscope.sweeps.worker" in command:
+    if b"convscope.sweeps.local.worker" in command:
         return "worker"
     return "driver" if b"sweep" in command else "other"
 

@@ -19,9 +19,9 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from convscope.inside.maximise import Ascent, maximise
-from convscope.inside.objectives import channel, tv
-from convscope.inside.parametrise import Spectrum
+from convscope.inside.maximise.maximise import Ascent, maximise
+from convscope.inside.maximise.objectives import channel, tv
+from convscope.inside.maximise.parametrise import Spectrum
 
 sys.path.insert(0, str(Path(__file__).parent))
 from squeezenet import MEAN_BGR, SIDE, make_net

@@ -22,12 +22,12 @@ from convscope.data.load import load_dataset
 from convscope.data.synthetic_words import REPORT_WORDS, make_words
 from convscope.errors import UserError
 from convscope.figures import empty_figure, power_decibels, style
-from convscope.inside.look_maximise import look_units
-from convscope.inside.loudness import levelled
-from convscope.inside.own_run import subject_of_run
-from convscope.inside.shelf import Shelf
-from convscope.inside.spoken import ASCENT, spoken
-from convscope.inside.subject import Choice, Subject
+from convscope.inside.maximise.part_maximise import look_units
+from convscope.inside.results.loudness import levelled
+from convscope.inside.subject.run_subject import subject_of_run
+from convscope.inside.results.store import Shelf
+from convscope.inside.maximise.spoken import ASCENT, spoken
+from convscope.inside.subject.subject import Choice, Subject
 from convscope.run import Run
 from convscope.training.cell import make_cell
 from convscope.training.fit import fit

@@ -7,7 +7,7 @@ from convscope.data.config import DATA_KINDS, SpectrogramConfig
 from convscope.models.families import FAMILIES
 from convscope.models.spec import ConvNetSpec
 from convscope.settings import Settings
-from convscope.sweeps.config import GridConfig, SweepConfig
+from convscope.sweeps.planning.config import GridConfig, SweepConfig
 from convscope.training.augment import AugmentConfig
 from convscope.training.config import TrainConfig
 

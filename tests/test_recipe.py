@@ -7,7 +7,7 @@ import yaml
 
 from convscope.errors import UserError
 from convscope.recipe import has_top_level_comma, read_cell, split_at_commas
-from convscope.sweeps.grid import read_sweep
+from convscope.sweeps.planning.grid import read_sweep
 from convscope.training.cell import make_cell
 
 RECIPE = """

@@ -9,7 +9,7 @@ from convscope.models.describe import describe
 from convscope.models.families import FAMILIES
 from convscope.models.rows import n_params
 from convscope.recipe import read_recipe
-from convscope.sweeps.grid import read_sweep
+from convscope.sweeps.planning.grid import read_sweep
 from convscope.training.cell import Cell
 
 FOLDER = Path(__file__).parents[1] / "recipes"

@@ -77,7 +77,7 @@ def _steps() -> Finding:
     """How steps of training are executed here, as far as the machine decides it."""
     import torch
 
-    from convscope.training.pooling import kernels
+    from convscope.training.fast.pooling import kernels
 
     module, why_not = kernels()
     if not torch.cuda.is_available():

@@ -9,14 +9,14 @@ from pathlib import Path
 from torch import nn
 
 from convscope.errors import UserError, in_one_line
-from convscope.inside.across_runs import dead_over_runs, put_dead_over_runs
-from convscope.inside.index import Look, made
-from convscope.inside.layers import layer_named
+from convscope.inside.units.across_runs import dead_over_runs, put_dead_over_runs
+from convscope.inside.results.index import Look, made
+from convscope.inside.tracing.layers import layer_named
 from convscope.inside.looks import PARTS
-from convscope.inside.parts import NotApplicable
-from convscope.inside.progress import Tell, silent, step_of
-from convscope.inside.shelf import Shelf
-from convscope.inside.subject import Choice, Subject, chosen_unit
+from convscope.inside.results.parts import NotApplicable
+from convscope.inside.results.progress import Tell, silent, step_of
+from convscope.inside.results.store import Shelf
+from convscope.inside.subject.subject import Choice, Subject, chosen_unit
 from convscope.run import Run
 from convscope.settings import suggest
 

@@ -11,10 +11,10 @@ from PIL import Image
 
 from convscope.errors import UserError
 from convscope.inside.looks import PARTS
-from convscope.inside.own_module import OwnModule, subject_of_module
-from convscope.inside.parts import Part
-from convscope.inside.shelf import Shelf
-from convscope.inside.subject import Choice, Subject
+from convscope.inside.subject.module_subject import OwnModule, subject_of_module
+from convscope.inside.results.parts import Part
+from convscope.inside.results.store import Shelf
+from convscope.inside.subject.subject import Choice, Subject
 from convscope.look import look
 
 Convscope = Callable[..., Any]

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from convscope.servers.history import History
+from convscope.servers.collecting.history import History
 from convscope.servers.servers_file import read_servers_file
-from convscope.servers.state import Poll, ServerState, after
+from convscope.servers.sensing.state import Poll, ServerState, after
 from tests.cli.conftest import Convscope
 
 SERVERS = """

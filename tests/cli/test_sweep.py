@@ -38,7 +38,7 @@ class Net(nn.Module):
         self.layer = nn.Linear(shape[-1], n_classes)
 
     def forward(self, clips):
-        is_worker = "convscope.sweeps.worker" in sys.orig_argv
+        is_worker = "convscope.sweeps.local.worker" in sys.orig_argv
         if is_worker and self.training and len(clips) > 4:
             while (HERE / "wait").exists():
                 (HERE / "waits").touch()

@@ -12,7 +12,7 @@ import pytest
 from convscope.models import user_file
 from convscope.report.page import report_page
 from convscope.run import MANIFEST, PREDICTIONS, SIGNATURE, SOURCE, Run
-from convscope.sweeps import size
+from convscope.sweeps.planning import size
 
 Convscope = Callable[..., Any]
 

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from convscope.errors import UserError
-from convscope.inside.gradients import deconvnet, guided_backprop, saliency
-from convscope.inside.rules import DECONVNET_RULES
-from convscope.inside.target import Target
+from convscope.inside.attribution.gradients import deconvnet, guided_backprop, saliency
+from convscope.inside.attribution.rules import DECONVNET_RULES
+from convscope.inside.tracing.target import Target
 from tests.reference.slow_deconvnet import Conv, MaxPool, ReLU, Step, Tanh, slow_deconvnet
 
 CONV: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d}
@@ -301,7 +301,7 @@ def test_biases_play_no_part_where_switches_stay() -> None:
 
 
 def test_every_rule_is_of_an_activation_that_a_layer_may_have() -> None:
-    from convscope.inside.trace import ACTIVATIONS as KNOWN
+    from convscope.inside.tracing.trace import ACTIVATIONS as KNOWN
 
     assert set(DECONVNET_RULES) <= KNOWN
     assert {"sigmoid", "hardsigmoid"} == KNOWN - set(DECONVNET_RULES)

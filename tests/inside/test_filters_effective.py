@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from convscope.errors import UserError
-from convscope.inside.effective import effective_filters
-from convscope.inside.filters import filters_of
-from convscope.inside.layers import Layer, layers_of
+from convscope.inside.filters.effective import effective_filters
+from convscope.inside.filters.filters import filters_of
+from convscope.inside.tracing.layers import Layer, layers_of
 from convscope.models.cnn import build
 from convscope.models.spec import make_spec
 

@@ -13,11 +13,11 @@ from torch import nn
 
 from convscope.data.config import SpectrogramConfig
 from convscope.errors import UserError
-from convscope.inside.look_filters import evenly, look_filters
-from convscope.inside.look_response import folded_into, look_response, spatial_magnitude
-from convscope.inside.parts import NotApplicable
-from convscope.inside.shelf import Shelf
-from convscope.inside.subject import Choice, Examples, Subject
+from convscope.inside.filters.part_filters import evenly, look_filters
+from convscope.inside.filters.part_response import folded_into, look_response, spatial_magnitude
+from convscope.inside.results.parts import NotApplicable
+from convscope.inside.results.store import Shelf
+from convscope.inside.subject.subject import Choice, Examples, Subject
 from convscope.models.cnn import build
 from convscope.models.spec import make_spec
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from scipy import signal
 
 from convscope.errors import UserError
-from convscope.inside.response import frequency_response
-from convscope.inside.scales import (
+from convscope.inside.filters.response import frequency_response
+from convscope.inside.filters.scales import (
     SCALES,
     distance,
     erb_hz,

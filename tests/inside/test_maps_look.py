@@ -10,10 +10,10 @@ import torch
 from matplotlib.figure import Figure
 from torch import nn
 
-from convscope.inside.look_maps import look_maps
-from convscope.inside.parts import NotApplicable
-from convscope.inside.shelf import Shelf
-from convscope.inside.subject import Choice, Examples, Subject
+from convscope.inside.maps.part import look_maps
+from convscope.inside.results.parts import NotApplicable
+from convscope.inside.results.store import Shelf
+from convscope.inside.subject.subject import Choice, Examples, Subject
 from convscope.models.cnn import build
 from convscope.models.spec import make_spec
 

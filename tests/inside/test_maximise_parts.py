@@ -8,14 +8,14 @@ import soundfile
 import torch
 from torch import nn
 
-from convscope.inside.layers import Field, Layer
-from convscope.inside.look_maximise import RATES, UNIT_STEPS, look_maximise
-from convscope.inside.loudness import levelled
-from convscope.inside.parts import NotApplicable
-from convscope.inside.shelf import Shelf
-from convscope.inside.spoken import ASCENT
-from convscope.inside.subject import Choice, Domain, Examples, Subject
-from convscope.inside.windows import window_of
+from convscope.inside.tracing.layers import Field, Layer
+from convscope.inside.maximise.part_maximise import RATES, UNIT_STEPS, look_maximise
+from convscope.inside.results.loudness import levelled
+from convscope.inside.results.parts import NotApplicable
+from convscope.inside.results.store import Shelf
+from convscope.inside.maximise.spoken import ASCENT
+from convscope.inside.subject.subject import Choice, Domain, Examples, Subject
+from convscope.inside.maximise.windows import window_of
 
 
 def subject(shape: tuple[int, ...], examples: Examples | None = None) -> Subject:
@@ -98,7 +98,7 @@ def test_silence_stays_silence() -> None:
 
 
 def test_a_prior_without_clips_is_not_applicable(tmp_path: Path) -> None:
-    from convscope.inside.look_prior import look_prior
+    from convscope.inside.maximise.part_prior import look_prior
 
     with pytest.raises(NotApplicable, match="needs 64 clips to learn from: give --clips DIR"):
         look_prior(subject((1, 1200)), Choice(), Shelf(tmp_path))

@@ -16,22 +16,22 @@ from convscope.data.config import SpectrogramConfig
 from convscope.data.spectrogram import FrontEnd
 from convscope.errors import UserError
 from convscope.figures import envelope
-from convscope.inside import shelf as shelves
-from convscope.inside.figures_attribution import (
+from convscope.inside.results import store as shelves
+from convscope.inside.attribution.figures import (
     MappedPicture,
     Panel,
     grid_figure,
     picture_maps_figure,
 )
-from convscope.inside.figures_top import Cell, contact_sheet
-from convscope.inside.look_maximise import is_driven, look_maximise
-from convscope.inside.maximise import Maximised
-from convscope.inside.own_module import OwnModule, subject_of_module
-from convscope.inside.parts import NotApplicable
-from convscope.inside.shelf import Result, Shelf, axis
-from convscope.inside.shown import directions, pictured
-from convscope.inside.subject import Choice, Subject
-from convscope.inside.windows import window_of
+from convscope.inside.units.figures_top import Cell, contact_sheet
+from convscope.inside.maximise.part_maximise import is_driven, look_maximise
+from convscope.inside.maximise.maximise import Maximised
+from convscope.inside.subject.module_subject import OwnModule, subject_of_module
+from convscope.inside.results.parts import NotApplicable
+from convscope.inside.results.store import Result, Shelf, axis
+from convscope.inside.results.examples import directions, pictured
+from convscope.inside.subject.subject import Choice, Subject
+from convscope.inside.maximise.windows import window_of
 
 GALLERY = Path(__file__).parents[2] / "gallery"
 

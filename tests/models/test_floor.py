@@ -9,7 +9,7 @@ from convscope.models.describe import describe
 from convscope.models.floor import Peak, elements_handed_on, floor
 from convscope.models.rows import LayerRow, flops
 from convscope.models.spec import make_spec
-from convscope.sweeps.grid import read_sweep
+from convscope.sweeps.planning.grid import read_sweep
 
 REPORTS = Path(__file__).parents[2] / "recipes/reports"
 

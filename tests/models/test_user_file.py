@@ -33,8 +33,8 @@ def test_what_is_imported_by_name_is_never_what_a_file_says() -> None:
     assert callers == {
         "data/synthetic_words.py",
         "doctor.py",
-        "sweeps/head.py",
-        "training/pooling.py",
+        "sweeps/cluster/head_node.py",
+        "training/fast/pooling.py",
     }
 
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from convscope.servers import sensor
-from convscope.servers.record import parse_record
+from convscope.servers.sensing import sensor
+from convscope.servers.sensing.record import parse_record
 
 A, B = "GPU-aaaa-1", "GPU-bbbb-2"
 TWO = f"""0, NVIDIA TITAN RTX, {A}, 24576, 12626, 11950, 87, 71, 245.31

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from convscope.errors import UserError
-from convscope.servers.limits import Limits
+from convscope.servers.admission.limits import Limits
 from convscope.servers.servers_file import read_servers_file
 
 EXAMPLE = """

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from convscope.servers import sheet_cells
-from convscope.servers.google_sheet import GoogleSheet
-from convscope.servers.sheet import MAKER, tag_of
+from convscope.servers.sheet import cells as sheet_cells
+from convscope.servers.sheet.google_sheet import GoogleSheet
+from convscope.servers.sheet_interface import MAKER, tag_of
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "sheet_interleavings.py"
 N = 20

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from convscope.run import ENVIRONMENT, EPOCHS, MANIFEST, STATE, Run
-from convscope.sweeps.cells import Standing
-from convscope.sweeps.driver import View
-from convscope.sweeps.grid import make_sweep
+from convscope.sweeps.driving.cells import Standing
+from convscope.sweeps.driving.driver import View
+from convscope.sweeps.planning.grid import make_sweep
 from convscope.sweeps.run_sweep import Where, run_sweep
 from convscope.training.cell import Cell
 
@@ -73,7 +73,7 @@ from pathlib import Path
 from torch import nn
 
 HERE = Path(__file__).parent
-IS_WORKER = "convscope.sweeps.worker" in sys.orig_argv  # elsewhere every net is well
+IS_WORKER = "convscope.sweeps.local.worker" in sys.orig_argv  # elsewhere every net is well
 
 
 class Net(nn.Module):

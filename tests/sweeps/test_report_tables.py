@@ -12,7 +12,7 @@ from convscope.data.config import WordsConfig
 from convscope.models.describe import describe
 from convscope.models.rows import n_params
 from convscope.models.spec import ConvNetSpec
-from convscope.sweeps.grid import read_sweep
+from convscope.sweeps.planning.grid import read_sweep
 from convscope.training.cell import Cell
 
 ROOT = Path(__file__).parents[2]

@@ -12,8 +12,8 @@ import pytest
 from convscope.data.load import load_dataset
 from convscope.errors import RunFailed, UserError
 from convscope.run import EPOCHS, MODEL, PREDICTIONS, SCORES, STATE, Run
-from convscope.sweeps.cells import Standing
-from convscope.sweeps.folder import find_sweeps
+from convscope.sweeps.driving.cells import Standing
+from convscope.sweeps.driving.folder import find_sweeps
 from convscope.training.attempt import Interrupted
 from convscope.training.cell import Cell, make_cell
 from convscope.training.fit import Watcher, fit

@@ -19,8 +19,8 @@ from convscope.training.augment import AugmentConfig
 from convscope.training.config import TrainConfig
 from convscope.training.engine import Engine
 from convscope.training.fit import fit
-from convscope.training.joint_epoch import JointEpoch
-from convscope.training.pooling import kernels
+from convscope.training.together.epoch import JointEpoch
+from convscope.training.fast.pooling import kernels
 
 pytestmark = [
     pytest.mark.gpu,

@@ -11,8 +11,8 @@ from convscope.cli.look_runs import are_several, look_over
 from convscope.cli.show import Json, TrustCode, log_to_stderr, naming_bar, print_json, progress_bar
 
 if TYPE_CHECKING:
-    from convscope.inside.index import Look
-    from convscope.inside.subject import Subject
+    from convscope.inside.results.index import Look
+    from convscope.inside.subject.subject import Subject
 
 
 def add_to(app: typer.Typer) -> None:
@@ -71,8 +71,8 @@ def look(
     json: Json = False,
 ) -> None:
     """What a net has learned: filters, maps, preferred sounds and images, where it looks."""
-    from convscope.inside.own_module import OwnModule, subject_of_module
-    from convscope.inside.subject import Choice
+    from convscope.inside.subject.module_subject import OwnModule, subject_of_module
+    from convscope.inside.subject.subject import Choice
     from convscope.look import chosen_parts
     from convscope.look import look as look_inside
     from convscope.run import within
@@ -112,7 +112,7 @@ def _is_run(net: str) -> bool:
 
 
 def _of_run(folder: Path, clips: Path | None, n_clips: int, trust_code: bool) -> "Subject":
-    from convscope.inside.own_run import subject_of_run
+    from convscope.inside.subject.run_subject import subject_of_run
     from convscope.run import Run
 
     with progress_bar("decoding") as bar:

@@ -9,8 +9,8 @@ from convscope.cli.show import naming_bar, warn
 from convscope.errors import UserError
 
 if TYPE_CHECKING:
-    from convscope.inside.index import Look
-    from convscope.inside.subject import Subject
+    from convscope.inside.results.index import Look
+    from convscope.inside.subject.subject import Subject
     from convscope.run import Run
 
 MOST_NAMED = 3
@@ -38,7 +38,7 @@ def look_over(
     Raises:
         UserError: for another part, for what holds no runs, or where none is done.
     """
-    from convscope.inside.own_run import subject_of_run
+    from convscope.inside.subject.run_subject import subject_of_run
     from convscope.look import look_over_runs
 
     if list(parts) != ["dead"]:

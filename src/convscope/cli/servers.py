@@ -16,10 +16,10 @@ from convscope.errors import RunFailed, UserError
 from convscope.names import visible_lines
 
 if TYPE_CHECKING:
-    from convscope.servers.collect import States
+    from convscope.servers.collecting.collect import States
     from convscope.servers.servers_file import ServersFile
-    from convscope.servers.ssh import Ssh
-    from convscope.servers.state import ServerState
+    from convscope.servers.sensing.ssh import Ssh
+    from convscope.servers.sensing.state import ServerState
 
 LONGEST_IDLE_SECONDS = 900
 """A connection that is not used for so long is closed, however far the ticks are apart."""
@@ -46,7 +46,7 @@ def add_to(app: typer.Typer) -> None:
 def status(servers: Servers = None, json: Json = False) -> None:
     """Ask every server once; without a servers file, this machine alone."""
     from convscope.servers.servers_file import read_servers_file
-    from convscope.servers.status import problem_lines, status_row, status_table, unknown_logins
+    from convscope.servers.collecting.status import problem_lines, status_row, status_table, unknown_logins
 
     file = read_servers_file(servers)
     states = _asked_once(file) if file.servers else {socket.gethostname(): _this_machine(file)}
@@ -64,7 +64,7 @@ def status(servers: Servers = None, json: Json = False) -> None:
 
 def _asked_once(file: "ServersFile") -> "States":
     """The states after one tick, in which a server without an answer is down at once."""
-    from convscope.servers.collect import collect_once
+    from convscope.servers.collecting.collect import collect_once
 
     settings = file.collect.model_copy(update={"down_after": 1})
     with asking(file) as ssh:
@@ -72,9 +72,9 @@ def _asked_once(file: "ServersFile") -> "States":
 
 
 def _this_machine(file: "ServersFile") -> "ServerState":
-    from convscope.servers.record import with_clock
-    from convscope.servers.sensor import read_machine
-    from convscope.servers.state import Poll, ServerState, after
+    from convscope.servers.sensing.record import with_clock
+    from convscope.servers.sensing.sensor import read_machine
+    from convscope.servers.sensing.state import Poll, ServerState, after
 
     began = time.time()
     record, name = read_machine(), socket.gethostname()
@@ -93,9 +93,9 @@ def collect(
     ] = False,
 ) -> None:
     """Ask all servers in every tick, and keep the sheet and the history up to date."""
-    from convscope.servers.collect import Listeners
-    from convscope.servers.collect import collect as run
-    from convscope.servers.listeners import all_listeners, collector_folder, the_only_one
+    from convscope.servers.collecting.collect import Listeners
+    from convscope.servers.collecting.collect import collect as run
+    from convscope.servers.collecting.listeners import all_listeners, collector_folder, the_only_one
 
     file = with_servers(servers)
     with ExitStack() as held:
@@ -116,14 +116,14 @@ def sheet(
     ] = False,
 ) -> None:
     """Check that the sheet can be found and read as the servers file says; write nothing."""
-    from convscope.servers.listeners import check_sheet
+    from convscope.servers.collecting.listeners import check_sheet
 
     file = with_servers(servers)
     if file.sheet is None:
         raise UserError("no sheet is named: write its id, credentials and tab under `sheet`")
     found = check_sheet(file, warn)
     if dry_run:
-        from convscope.servers.listeners import shown
+        from convscope.servers.collecting.listeners import shown
 
         shown(file, _show, found)(time.time(), _asked_once(file), {})
     else:
@@ -139,9 +139,9 @@ def metrics(
     ] = False,
 ) -> None:
     """Ask all servers in every tick, and answer Prometheus at http://BIND:PORT/metrics."""
-    from convscope.servers import metrics as prometheus
-    from convscope.servers.collect import Listeners, Reporter
-    from convscope.servers.collect import collect as run
+    from convscope.servers.collecting import metrics as prometheus
+    from convscope.servers.collecting.collect import Listeners, Reporter
+    from convscope.servers.collecting.collect import collect as run
 
     if dashboard:
         print(prometheus.dashboard())
@@ -159,7 +159,7 @@ def usage(
     json: Json = False,
 ) -> None:
     """GPU hours by person and day: held, busy, idle, booked; from the collector's history."""
-    from convscope.servers import usage as hours
+    from convscope.servers.collecting import usage as hours
     from convscope.servers.servers_file import read_servers_file
 
     rows = hours.usage(read_servers_file(servers), days, time.time())
@@ -186,7 +186,7 @@ def with_servers(servers: Path | None) -> "ServersFile":
 @contextmanager
 def asking(file: "ServersFile") -> Iterator["Ssh"]:
     """The user's ssh; however the block ends, no poll is left under way."""
-    from convscope.servers.ssh import Ssh
+    from convscope.servers.sensing.ssh import Ssh
 
     ssh = Ssh(persist_seconds=min(3 * file.collect.every_seconds, LONGEST_IDLE_SECONDS))
     try:

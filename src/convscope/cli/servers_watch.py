@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from convscope.servers.collect import States
+    from convscope.servers.collecting.collect import States
 
 
 def watch(
@@ -30,8 +30,8 @@ def watch(
     from rich.live import Live
 
     from convscope.cli.servers import asking, with_servers
-    from convscope.servers.collect import collect
-    from convscope.servers.status import status_row, status_table
+    from convscope.servers.collecting.collect import collect
+    from convscope.servers.collecting.status import status_row, status_table
     from convscope.terminal import PlainConsole
 
     file = with_servers(servers)
@@ -53,9 +53,9 @@ def demo(
     minutes: Annotated[int, typer.Option("--minutes", min=1, max=1440)] = 60,
 ) -> None:
     """An hour of a made-up lab: servers, bookings, a Google Sheet; no GPU, no network."""
-    from convscope.servers.demo import lab_hour, without_empty
-    from convscope.servers.status import status_row, status_table
-    from convscope.servers.usage import usage, usage_table
+    from convscope.servers.demo.lab import lab_hour, without_empty
+    from convscope.servers.collecting.status import status_row, status_table
+    from convscope.servers.collecting.usage import usage, usage_table
 
     with TemporaryDirectory() as folder:
         lab, states = lab_hour(Path(folder), minutes, warn)

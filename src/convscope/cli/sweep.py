@@ -9,8 +9,8 @@ from convscope.cli.commands import computing, resumable
 from convscope.cli.show import Json, log_to_stderr, print_json, print_line, print_table, warn
 
 if TYPE_CHECKING:
-    from convscope.sweeps.cells import Standing
-    from convscope.sweeps.grid import SweepRecipe
+    from convscope.sweeps.driving.cells import Standing
+    from convscope.sweeps.planning.grid import SweepRecipe
     from convscope.sweeps.run_sweep import Where
 
 
@@ -70,7 +70,7 @@ def sweep(
     json: Json = False,
 ) -> None:
     """Train all cells of a grid; the same command again goes on where it stopped."""
-    from convscope.sweeps.grid import read_sweep
+    from convscope.sweeps.planning.grid import read_sweep
 
     log_to_stderr()
     if ray is not None and workers is not None:
@@ -117,8 +117,8 @@ def _told_apart(words: list[str]) -> tuple[list[Path], list[str]]:
 
 
 def _print_plan(recipe: "SweepRecipe", out: Path, json: bool) -> None:
-    from convscope.sweeps.plan import as_json, plan
-    from convscope.sweeps.table import plan_table
+    from convscope.sweeps.planning.plan import as_json, plan
+    from convscope.sweeps.driving.table import plan_table
 
     with computing():
         planned = plan(recipe.cells, out, recipe.config.attempts)

@@ -11,8 +11,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from convscope.names import visible
-from convscope.sweeps.cells import Standing, SweepCell
-from convscope.sweeps.driver import View
+from convscope.sweeps.driving.cells import Standing, SweepCell
+from convscope.sweeps.driving.driver import View
 from convscope.terminal import PlainConsole
 
 REFRESHES_PER_SECOND = 4

@@ -9,7 +9,7 @@ from convscope.cli.commands import Group
 from convscope.cli.show import Json, print_json, print_line, print_table
 
 if TYPE_CHECKING:
-    from convscope.sweeps.folder import SweepFolder
+    from convscope.sweeps.driving.folder import SweepFolder
 
 Name = Annotated[str, typer.Argument(help="A sweep's name, or how it begins.", metavar="SWEEP")]
 Cells = Annotated[
@@ -30,7 +30,7 @@ def add_to(app: typer.Typer) -> None:
 @sweeps.command()
 def ls(out: Out = Path("runs"), json: Json = False) -> None:
     """All sweeps: how many of their cells are done, and who drives them."""
-    from convscope.sweeps.overview import overview, overview_table
+    from convscope.sweeps.driving.overview import overview, overview_table
 
     rows = overview(out)
     if json:
@@ -42,10 +42,10 @@ def ls(out: Out = Path("runs"), json: Json = False) -> None:
 @sweeps.command()
 def show(name: Name, out: Out = Path("runs"), json: Json = False) -> None:
     """The cells of a sweep, and how each stands."""
-    from convscope.sweeps.folder import find_sweep
-    from convscope.sweeps.overview import cells_of
-    from convscope.sweeps.plan import as_json
-    from convscope.sweeps.table import plan_table
+    from convscope.sweeps.driving.folder import find_sweep
+    from convscope.sweeps.driving.overview import cells_of
+    from convscope.sweeps.planning.plan import as_json
+    from convscope.sweeps.driving.table import plan_table
 
     sweep = find_sweep(out, name)
     cells = cells_of(sweep)
@@ -69,8 +69,8 @@ def _print_driver(sweep: "SweepFolder") -> None:
 @sweeps.command()
 def retry(name: Name, cells: Cells = None, out: Out = Path("runs"), json: Json = False) -> None:
     """Try failed or cancelled cells again, all of them or those named, when the sweep goes on."""
-    from convscope.sweeps.folder import find_sweep
-    from convscope.sweeps.overview import retry as try_again
+    from convscope.sweeps.driving.folder import find_sweep
+    from convscope.sweeps.driving.overview import retry as try_again
 
     _print_names(try_again(find_sweep(out, name), cells or []), "to be tried again", json)
 
@@ -78,8 +78,8 @@ def retry(name: Name, cells: Cells = None, out: Out = Path("runs"), json: Json =
 @sweeps.command()
 def cancel(name: Name, cells: Cells = None, out: Out = Path("runs"), json: Json = False) -> None:
     """Stop a sweep, or leave out the cells named; what is trained keeps its last epoch."""
-    from convscope.sweeps.folder import find_sweep
-    from convscope.sweeps.overview import cancel as leave_out
+    from convscope.sweeps.driving.folder import find_sweep
+    from convscope.sweeps.driving.overview import cancel as leave_out
 
     sweep = find_sweep(out, name)
     if cells:

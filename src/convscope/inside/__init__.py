@@ -7,13 +7,13 @@ with record(model, ["conv1", "logits"]) as recorded:
 best = maximise(model, unit("conv3:17") - 0.1 * tv(), shape=(1, 16000))
 """
 
-from convscope.inside.cam import cam, grad_cam, grad_cam_pp, layer_cam, score_cam
-from convscope.inside.cka import cka
-from convscope.inside.dead import dead_units
-from convscope.inside.effective import effective_filters
-from convscope.inside.faithfulness import faithfulness
-from convscope.inside.features import features
-from convscope.inside.gradients import (
+from convscope.inside.attribution.cam import cam, grad_cam, grad_cam_pp, layer_cam, score_cam
+from convscope.inside.compare.cka import cka
+from convscope.inside.units.dead import dead_units
+from convscope.inside.filters.effective import effective_filters
+from convscope.inside.attribution.faithfulness import faithfulness
+from convscope.inside.probing.features import features
+from convscope.inside.attribution.gradients import (
     deconvnet,
     gradient_times_input,
     guided_backprop,
@@ -21,17 +21,17 @@ from convscope.inside.gradients import (
     saliency,
     smooth_grad,
 )
-from convscope.inside.layers import layers_of
-from convscope.inside.maps import feature_maps
-from convscope.inside.maximise import Ascent, maximise
-from convscope.inside.objectives import channel, diversity, l2, layer, logit, lp, tv, unit
-from convscope.inside.occlusion import occlusion
-from convscope.inside.parametrise import Samples, Spectrum, ball, box
-from convscope.inside.record import record
-from convscope.inside.response import frequency_response
-from convscope.inside.stft import stft
-from convscope.inside.target import Target
-from convscope.inside.top_clips import top_clips
+from convscope.inside.tracing.layers import layers_of
+from convscope.inside.maps.maps import feature_maps
+from convscope.inside.maximise.maximise import Ascent, maximise
+from convscope.inside.maximise.objectives import channel, diversity, l2, layer, logit, lp, tv, unit
+from convscope.inside.attribution.occlusion import occlusion
+from convscope.inside.maximise.parametrise import Samples, Spectrum, ball, box
+from convscope.inside.tracing.record import record
+from convscope.inside.filters.response import frequency_response
+from convscope.inside.maps.stft import stft
+from convscope.inside.tracing.target import Target
+from convscope.inside.units.top_clips import top_clips
 
 __all__ = [
     "Ascent",

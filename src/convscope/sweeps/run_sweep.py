@@ -8,21 +8,21 @@ from pathlib import Path
 import torch
 
 from convscope.run import STATE, Run
-from convscope.servers.limits import Limits
-from convscope.servers.sensor import read_machine
+from convscope.servers.admission.limits import Limits
+from convscope.servers.sensing.sensor import read_machine
 from convscope.servers.servers_file import ServersFile, read_servers_file
-from convscope.sweeps.booked import heeding_bookings
-from convscope.sweeps.cells import Standing, SweepCell
-from convscope.sweeps.config import SweepConfig
-from convscope.sweeps.driver import Driver, Pool, Sweep, View
-from convscope.sweeps.folder import WORKERS_LOG, SweepFolder
-from convscope.sweeps.grid import SweepRecipe
-from convscope.sweeps.local import LocalPool
-from convscope.sweeps.plan import PlannedCell, failures, order, plan
-from convscope.sweeps.politeness import Politeness
-from convscope.sweeps.same_data import move_other_data, refuse_other_data
-from convscope.sweeps.slots import local_slots
-from convscope.sweeps.together import settle
+from convscope.sweeps.driving.bookings import heeding_bookings
+from convscope.sweeps.driving.cells import Standing, SweepCell
+from convscope.sweeps.planning.config import SweepConfig
+from convscope.sweeps.driving.driver import Driver, Pool, Sweep, View
+from convscope.sweeps.driving.folder import WORKERS_LOG, SweepFolder
+from convscope.sweeps.planning.grid import SweepRecipe
+from convscope.sweeps.local.pool import LocalPool
+from convscope.sweeps.planning.plan import PlannedCell, failures, order, plan
+from convscope.sweeps.driving.politeness import Politeness
+from convscope.sweeps.driving.same_data import move_other_data, refuse_other_data
+from convscope.sweeps.local.slots import local_slots
+from convscope.sweeps.local.together import settle
 from convscope.training.attempt import Held, held
 
 
@@ -102,7 +102,7 @@ def _plan(
 def _pool(planned: Iterable[PlannedCell], sweep: Sweep, where: Where) -> Pool:
     config, folder = sweep.config, sweep.folder
     if where.ray is not None:
-        from convscope.sweeps.cluster import RayPool
+        from convscope.sweeps.cluster.pool import RayPool
 
         return RayPool(where.ray, planned, config, folder, sweep.log)
     machine = read_machine(str(folder.out))

@@ -19,7 +19,7 @@ from convscope.models.spec import UserNet
 from convscope.run import ENVIRONMENT, STATE, Run
 from convscope.training.cell import Cell
 from convscope.training.engine import pick_device
-from convscope.training.memory import is_out_of_memory
+from convscope.training.accumulation.memory import is_out_of_memory
 from convscope.training.trust import keep_source
 from convscope.types import SPLITS
 

@@ -14,7 +14,7 @@ from convscope.run import CONFIG, Run, cell_name
 from convscope.settings import validated
 from convscope.training.augment import check_augment
 from convscope.training.config import MODERN_AUGMENT, TRAIN_PRESETS, TrainConfig
-from convscope.training.pieces import check_micro_batch
+from convscope.training.accumulation.micro_batches import check_micro_batch
 
 Known = TypeVar("Known")
 

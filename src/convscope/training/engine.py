@@ -24,14 +24,14 @@ from convscope.models.spec import ModelSpec
 from convscope.training import seeding
 from convscope.training.augment import augment, mixup
 from convscope.training.config import TrainConfig
-from convscope.training.fast import accelerated
-from convscope.training.graph import StepGraph, why_no_graph
-from convscope.training.heap import keep_freed_memory
-from convscope.training.memory import halved, if_it_fits
+from convscope.training.fast.accelerated import accelerated
+from convscope.training.fast.graph import StepGraph, why_no_graph
+from convscope.training.accumulation.heap import keep_freed_memory
+from convscope.training.accumulation.memory import halved, if_it_fits
 from convscope.training.optimizer import learning_rate, make_optimizer
-from convscope.training.pieces import Pieces
-from convscope.training.pooling import kernels
-from convscope.training.resident import Feed, Rows, taken
+from convscope.training.accumulation.micro_batches import Pieces
+from convscope.training.fast.pooling import kernels
+from convscope.training.fast.resident import Feed, Rows, taken
 from convscope.types import Clips, Labels, Logits, Split
 
 EVALUATION_BATCH = 256

@@ -16,7 +16,7 @@ from convscope.training.cell import Cell
 from convscope.training.checkpoint import Progress, load_progress, save_progress
 from convscope.training.config import TrainConfig
 from convscope.training.engine import Engine, Evaluation, pick_device
-from convscope.training.memory import peak_memory, reset_peak
+from convscope.training.accumulation.memory import peak_memory, reset_peak
 
 
 class Watcher:

@@ -1,0 +1,37 @@
+"""A map laid over a clip: each position stands in the middle of what its unit sees."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from convscope.inside.tracing.layers import Field
+
+
+def placed(maps: Tensor, fields: Sequence[Field], shape: Sequence[int]) -> Tensor:
+    """Maps (…, *positions) over the axes of the input: (…, *shape).
+
+    A sample between the centres of two receptive fields has a share of both, by its distance; one
+    before the first or behind the last has their value. So the map stands where its units look,
+    which stretching it over the clip would miss by padding and by partial windows at the end.
+
+    Args:
+        maps: of a layer.
+        fields: of the layer, one for each axis.
+        shape: of the input without its channels.
+    """
+    first_axis = maps.dim() - len(shape)
+    for axis, (field, n_samples) in enumerate(zip(fields, shape, strict=True), first_axis):
+        maps = _placed_along(maps.movedim(axis, -1), field, n_samples).movedim(-1, axis)
+    return maps
+
+
+def _placed_along(maps: Tensor, field: Field, n_samples: int) -> Tensor:
+    """(…, n_positions) over the samples of the last axis, linear between the centres."""
+    n_positions = maps.shape[-1]
+    samples = torch.arange(n_samples, dtype=torch.float64, device=maps.device)
+    position = ((samples - field.centre(0)) / field.stride).clamp(0, n_positions - 1)
+    before = position.long().clamp(max=max(n_positions - 2, 0))
+    share = (position - before).to(maps.dtype)
+    behind = (before + 1).clamp(max=n_positions - 1)
+    return maps[..., before] * (1 - share) + maps[..., behind] * share
