@@ -22,12 +22,12 @@ from rich.table import Table
 
 from convscope.cli.show import print_table
 from convscope.errors import UserError
-from convscope.servers.collecting.collect import collect_once
 from convscope.servers.collect_settings import CollectSettings
+from convscope.servers.collecting.collect import collect_once
 from convscope.servers.sensing.sensor import read_machine
-from convscope.servers.servers_file import Server, ServersFile
 from convscope.servers.sensing.ssh import Ssh
 from convscope.servers.sensing.state import ServerState
+from convscope.servers.servers_file import Server, ServersFile
 from tests.servers.sshd_lab import Lab, lab, missing
 
 TICK_SECONDS = 5

@@ -23,9 +23,9 @@ from recordings import words_folder
 from convscope.data.dataset import Dataset
 from convscope.data.load import load_dataset
 from convscope.recipe import read_cell
+from convscope.training.accumulation.memory import peak_memory, reset_peak
 from convscope.training.cell import Cell
 from convscope.training.engine import Engine, pick_device
-from convscope.training.accumulation.memory import peak_memory, reset_peak
 
 RECIPE = Path(__file__).parents[1] / "recipes/reports/words16_custom_ch32.yaml"
 FIRST_STEP_GOAL = {"cuda": 10.0, "cpu": 6.0}

@@ -16,9 +16,9 @@ from torch.nn import functional as F
 
 from convscope.data.spectrogram import front_end
 from convscope.models.cnn import build
+from convscope.training.accumulation.memory import peak_memory, reset_peak
 from convscope.training.cell import Cell
 from convscope.training.engine import Engine, pick_device
-from convscope.training.accumulation.memory import peak_memory, reset_peak
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ import typer
 from cases import case, noise
 from measure import Row, if_it_runs, tell
 
-from convscope.training.engine import Engine
 from convscope.training.accumulation.memory import peak_memory
+from convscope.training.engine import Engine
 
 CASES = {
     "a batch that does not fit": ("ch64", 512, 512, 4.0),
@@ -52,7 +52,7 @@ def trained(net: str, n_clips: int, batch: int, gib: float, tiny: bool) -> Row:
     else:
         row |= {"ended": "done", "loss": loss}
     peak = peak_memory(engine.device)
-    row |= {"pieces_of": engine.pieces.at_most, "clips_are": str(engine.feed)}
+    row |= {"pieces_of": engine.micro_batches.at_most, "clips_are": str(engine.feed)}
     return {**row, "peak_gib": peak / 2**30 if peak else None}
 
 

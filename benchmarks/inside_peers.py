@@ -18,7 +18,12 @@ import torch
 from torch import Tensor, nn
 
 from convscope.inside.attribution.cam import grad_cam, layer_cam, score_cam
-from convscope.inside.attribution.gradients import deconvnet, guided_backprop, integrated_gradients, saliency
+from convscope.inside.attribution.gradients import (
+    deconvnet,
+    guided_backprop,
+    integrated_gradients,
+    saliency,
+)
 from convscope.inside.attribution.occlusion import occlusion
 from convscope.inside.tracing.target import Target
 from convscope.models.cnn import build

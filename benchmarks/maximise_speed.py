@@ -13,10 +13,10 @@ from collections.abc import Callable
 
 import torch
 
-from convscope.inside.tracing.layers import layers_of
 from convscope.inside.maximise.maximise import Ascent, maximise
 from convscope.inside.maximise.objectives import unit
 from convscope.inside.maximise.windows import window_of
+from convscope.inside.tracing.layers import layers_of
 from convscope.models.cnn import build
 from convscope.models.spec import ConvNetSpec
 

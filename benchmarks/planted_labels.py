@@ -32,9 +32,9 @@ from convscope.inside.cleaning.clean import (
     softmax,
     unseen_probabilities,
 )
+from convscope.inside.cleaning.refit import refit_probabilities
 from convscope.inside.probing.features import PENULTIMATE, features
 from convscope.inside.subject.run_subject import subject_of_run
-from convscope.inside.cleaning.refit import refit_probabilities
 from convscope.inside.subject.subject import Examples
 from convscope.training.cell import Cell, make_cell
 from convscope.training.fit import fit

@@ -32,14 +32,14 @@ from rich.table import Table
 
 from convscope.cli.show import print_table
 from convscope.servers.bookings.bookings import parse_bookings
-from convscope.servers.collecting.collect import Listener, Listeners, collect
 from convscope.servers.collect_settings import BookingsSettings, CollectSettings
+from convscope.servers.collecting.collect import Listener, Listeners, collect
 from convscope.servers.collecting.history import DAY, History, history_path, reading
 from convscope.servers.collecting.metrics import Metrics, served
-from convscope.servers.servers_file import Server, ServersFile
-from convscope.servers.sensing.state import Poll
 from convscope.servers.collecting.usage import usage
 from convscope.servers.collecting.webhook import Webhook
+from convscope.servers.sensing.state import Poll
+from convscope.servers.servers_file import Server, ServersFile
 
 START = 1_800_000_000.0
 GIB = 2**30

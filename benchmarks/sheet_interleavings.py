@@ -23,12 +23,12 @@ from typing import Any
 from convscope.servers.demo.fake_people import People
 from convscope.servers.demo.fake_sheets import FAULTS, FakeSheets, fake_sheets
 from convscope.servers.demo.fake_spreadsheet import Spreadsheet, Tab
+from convscope.servers.sensing.state import ServerState
+from convscope.servers.servers_file import ServersFile
+from convscope.servers.sheet.listener import SheetListener
 from convscope.servers.sheet.open_sheet import open_google_sheet
 from convscope.servers.sheet.publish import COLUMNS, texts
-from convscope.servers.servers_file import ServersFile
 from convscope.servers.sheet_interface import Sheet, tag_of
-from convscope.servers.sheet.listener import SheetListener
-from convscope.servers.sensing.state import ServerState
 
 SHEET_ID = "made-up-sheet"
 HEADER = "Server"

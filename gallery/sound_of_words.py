@@ -23,10 +23,10 @@ from convscope.data.synthetic_words import REPORT_WORDS, make_words
 from convscope.errors import UserError
 from convscope.figures import empty_figure, power_decibels, style
 from convscope.inside.maximise.part_maximise import look_units
-from convscope.inside.results.loudness import levelled
-from convscope.inside.subject.run_subject import subject_of_run
-from convscope.inside.results.store import Shelf
 from convscope.inside.maximise.spoken import ASCENT, spoken
+from convscope.inside.results.loudness import levelled
+from convscope.inside.results.writer import ResultWriter
+from convscope.inside.subject.run_subject import subject_of_run
 from convscope.inside.subject.subject import Choice, Subject
 from convscope.run import Run
 from convscope.training.cell import make_cell
@@ -52,7 +52,7 @@ def main() -> int:
     except UserError as error:
         print(f"skipped: {error}")
         return 1
-    draw(subject, given.steps, Shelf(given.out))
+    draw(subject, given.steps, ResultWriter(given.out))
     return 0
 
 
@@ -69,7 +69,7 @@ def trained(out: Path, n_clips: int, epochs: int) -> Run:
     return fit(cell.model, load_dataset(cell.data), cell.train, out / "runs")
 
 
-def draw(subject: Subject, steps: int, shelf: Shelf) -> None:
+def draw(subject: Subject, steps: int, writer: ResultWriter) -> None:
     """The words, and some units of the first and the last convolution."""
     if subject.rate_hz is None:
         raise SystemExit(f"{subject.name} takes images: give a run on sounds")
@@ -77,12 +77,12 @@ def draw(subject: Subject, steps: int, shelf: Shelf) -> None:
     ascent = replace(ASCENT, steps=steps)
     found = spoken(subject.whole, indices, subject.clip_shape, subject.rate_hz, ascent=ascent)
     for name, wave in zip(subject.classes, found.inputs[:, 0], strict=True):
-        shelf.sound(name.replace("/", "_"), levelled(wave), subject.rate_hz)
-    shelf.figure("words", words_figure(subject, found.inputs[:, 0], found.values))
+        writer.sound(name.replace("/", "_"), levelled(wave), subject.rate_hz)
+    writer.figure("words", words_figure(subject, found.inputs[:, 0], found.values))
     convs = [layer for layer in subject.layers.values() if layer.kind == "conv"]
     for layer in (convs[0], convs[-1]):
-        look_units(subject, layer, Choice(n=N_UNITS), shelf)
-    for path in shelf.made:
+        look_units(subject, layer, Choice(n=N_UNITS), writer)
+    for path in writer.made:
         print(path)
 
 

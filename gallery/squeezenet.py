@@ -1,4 +1,4 @@
-"""SqueezeNet 1.0 as a net of one's own, for ImageNet weights under torchvision's names.
+"""SqueezeNet 1.0 as a user-defined net, for ImageNet weights under torchvision's names.
 
     convscope look gallery/squeezenet.py:make_net --weights squeezenet1_0_imagenet_fp16.safetensors
         --input 3x227x227 --preprocess gallery/squeezenet.py:preprocess

@@ -280,3 +280,8 @@ def empty_figure(height: float) -> Figure:
 def _figure(height: float) -> tuple[Figure, Axes]:
     figure = empty_figure(height)
     return figure, figure.subplots()
+
+
+def short(value: float) -> str:
+    """Three digits, or all of a larger whole number, without an exponent for it."""
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"

@@ -9,14 +9,14 @@ from pathlib import Path
 from torch import nn
 
 from convscope.errors import UserError, in_one_line
-from convscope.inside.units.across_runs import dead_over_runs, put_dead_over_runs
-from convscope.inside.results.index import Look, made
-from convscope.inside.tracing.layers import layer_named
 from convscope.inside.looks import PARTS
+from convscope.inside.results.index import Look, made
 from convscope.inside.results.parts import NotApplicable
 from convscope.inside.results.progress import Tell, silent, step_of
-from convscope.inside.results.store import Shelf
+from convscope.inside.results.writer import ResultWriter
 from convscope.inside.subject.subject import Choice, Subject, chosen_unit
+from convscope.inside.tracing.layers import layer_named
+from convscope.inside.units.across_runs import dead_over_runs, put_dead_over_runs
 from convscope.run import Run
 from convscope.settings import suggest
 
@@ -123,16 +123,18 @@ def look_over_runs(
         UserError: as `subject_of` does.
     """
 
-    def make(shelf: Shelf) -> None:
-        put_dead_over_runs(dead_over_runs(runs, subject_of, progress=shelf.tell), shelf)
+    def make(writer: ResultWriter) -> None:
+        put_dead_over_runs(dead_over_runs(runs, subject_of, progress=writer.tell), writer)
 
     return made("dead", ", ".join(run.name for run in runs), out, make, tell)
 
 
-def _make(name: str, subject: Subject, choice: Choice, is_asked: bool, shelf: Shelf) -> str | None:
+def _make(
+    name: str, subject: Subject, choice: Choice, is_asked: bool, writer: ResultWriter
+) -> str | None:
     """Make a part; or say why it makes no sense."""
     try:
-        PARTS[name].make(subject, choice, shelf)
+        PARTS[name].make(subject, choice, writer)
     except NotApplicable as error:
         if is_asked:
             raise UserError(f"--what {name}: {error}") from None

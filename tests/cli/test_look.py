@@ -11,9 +11,9 @@ from PIL import Image
 
 from convscope.errors import UserError
 from convscope.inside.looks import PARTS
-from convscope.inside.subject.module_subject import OwnModule, subject_of_module
 from convscope.inside.results.parts import Part
-from convscope.inside.results.store import Shelf
+from convscope.inside.results.writer import ResultWriter
+from convscope.inside.subject.module_subject import OwnModule, subject_of_module
 from convscope.inside.subject.subject import Choice, Subject
 from convscope.look import look
 
@@ -231,8 +231,8 @@ def test_a_unit_of_another_layer_is_refused(
 def test_a_call_that_is_refused_or_interrupted_keeps_the_parts_before(
     convscope: Convscope, net: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(_subject: Subject, _choice: Choice, shelf: Shelf) -> None:
-        shelf.text("half.txt", "of it")
+    def interrupted(_subject: Subject, _choice: Choice, writer: ResultWriter) -> None:
+        writer.text("half.txt", "of it")
         raise KeyboardInterrupt
 
     monkeypatch.setitem(PARTS, "top", Part("", interrupted))
@@ -254,8 +254,8 @@ def test_a_call_that_is_refused_or_interrupted_keeps_the_parts_before(
 def test_how_far_the_parts_are_is_told_within_them(
     net: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def in_halves(_subject: Subject, _choice: Choice, shelf: Shelf) -> None:
-        shelf.tell(1, 2)
+    def in_halves(_subject: Subject, _choice: Choice, writer: ResultWriter) -> None:
+        writer.tell(1, 2)
 
     monkeypatch.setitem(PARTS, "top", Part("", in_halves))
     monkeypatch.setitem(PARTS, "cam", Part("", in_halves))

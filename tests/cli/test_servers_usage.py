@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from convscope.servers.collecting.history import History
-from convscope.servers.servers_file import read_servers_file
 from convscope.servers.sensing.state import Poll, ServerState, after
+from convscope.servers.servers_file import read_servers_file
 from tests.cli.conftest import Convscope
 
 SERVERS = """

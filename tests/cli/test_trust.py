@@ -41,7 +41,7 @@ class Stranger(NamedTuple):
 def made(
     convscope: Convscope, recordings: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Stranger:
-    """A sweep of a network of one's own, trained by somebody whose key nobody here has."""
+    """A sweep of a user-defined network, trained by somebody whose key nobody here has."""
     folder = tmp_path_factory.mktemp("stranger")
     marker, net, recipe = folder / "marker", folder / "mine.py", folder / "own.yaml"
     net.write_text(NET.format(marker=str(marker)))

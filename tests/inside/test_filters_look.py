@@ -1,4 +1,4 @@
-"""The parts filters and response of a look: what they put on the shelf, and what they refuse."""
+"""The parts filters and response of a look: what they write, and what they refuse."""
 
 import csv
 from dataclasses import replace
@@ -13,16 +13,17 @@ from torch import nn
 
 from convscope.data.config import SpectrogramConfig
 from convscope.errors import UserError
-from convscope.inside.filters.part_filters import evenly, look_filters
+from convscope.inside.filters.part_filters import look_filters
 from convscope.inside.filters.part_response import folded_into, look_response, spatial_magnitude
+from convscope.inside.results.examples import evenly
 from convscope.inside.results.parts import NotApplicable
-from convscope.inside.results.store import Shelf
+from convscope.inside.results.writer import ResultWriter
 from convscope.inside.subject.subject import Choice, Examples, Subject
 from convscope.models.cnn import build
 from convscope.models.spec import make_spec
 
 
-class Unsaved(Shelf):
+class Unsaved(ResultWriter):
     """Figures are made, but not rendered, which takes longest."""
 
     def figure(self, name: str, figure: Figure) -> None:
@@ -71,7 +72,7 @@ def test_the_weights_of_each_convolution_are_kept_as_they_are(
 
 
 def test_each_array_has_its_picture(tmp_path: Path) -> None:
-    look_filters(subject("custom", (1, 300)), Choice(layer="conv1"), Shelf(tmp_path))
+    look_filters(subject("custom", (1, 300)), Choice(layer="conv1"), ResultWriter(tmp_path))
     assert (tmp_path / "filters_conv1.png").stat().st_size > 1000
     assert "by centre frequency" in (tmp_path / "filters_conv1.svg").read_text()
 

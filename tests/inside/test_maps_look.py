@@ -1,4 +1,4 @@
-"""The part maps of a look: what it puts on the shelf, and what it refuses."""
+"""The part maps of a look: what it puts in the folder of results, and what it refuses."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -12,13 +12,13 @@ from torch import nn
 
 from convscope.inside.maps.part import look_maps
 from convscope.inside.results.parts import NotApplicable
-from convscope.inside.results.store import Shelf
+from convscope.inside.results.writer import ResultWriter
 from convscope.inside.subject.subject import Choice, Examples, Subject
 from convscope.models.cnn import build
 from convscope.models.spec import make_spec
 
 
-class Unsaved(Shelf):
+class Unsaved(ResultWriter):
     """Figures are made, but not rendered, which takes longest."""
 
     def figure(self, name: str, figure: Figure) -> None:
@@ -70,7 +70,7 @@ def test_all_layers_are_shown_together(tmp_path: Path) -> None:
 
 
 def test_maps_have_their_picture(tmp_path: Path) -> None:
-    look_maps(subject("custom", (1, 300)), Choice(layer="act3", n=1), Shelf(tmp_path))
+    look_maps(subject("custom", (1, 300)), Choice(layer="act3", n=1), ResultWriter(tmp_path))
     assert (tmp_path / "maps_act3_yes-clip-0.png").stat().st_size > 1000
     assert "time (ms)" in (tmp_path / "maps_act3_yes-clip-0.svg").read_text()
 

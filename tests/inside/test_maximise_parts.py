@@ -1,4 +1,4 @@
-"""What the parts put on the shelf."""
+"""What the parts put in the folder of results."""
 
 from pathlib import Path
 
@@ -8,14 +8,14 @@ import soundfile
 import torch
 from torch import nn
 
-from convscope.inside.tracing.layers import Field, Layer
 from convscope.inside.maximise.part_maximise import RATES, UNIT_STEPS, look_maximise
+from convscope.inside.maximise.spoken import ASCENT
+from convscope.inside.maximise.windows import window_of
 from convscope.inside.results.loudness import levelled
 from convscope.inside.results.parts import NotApplicable
-from convscope.inside.results.store import Shelf
-from convscope.inside.maximise.spoken import ASCENT
+from convscope.inside.results.writer import ResultWriter
 from convscope.inside.subject.subject import Choice, Domain, Examples, Subject
-from convscope.inside.maximise.windows import window_of
+from convscope.inside.tracing.layers import Field, Layer
 
 
 def subject(shape: tuple[int, ...], examples: Examples | None = None) -> Subject:
@@ -44,9 +44,9 @@ def subject(shape: tuple[int, ...], examples: Examples | None = None) -> Subject
 def test_units_and_classes_are_kept_as_arrays_pictures_and_sounds(
     shape: tuple[int, ...], tmp_path: Path
 ) -> None:
-    shelf = Shelf(tmp_path)
-    look_maximise(subject(shape), Choice(n=2), shelf)
-    names = {path.name for path in shelf.made}
+    writer = ResultWriter(tmp_path)
+    look_maximise(subject(shape), Choice(n=2), writer)
+    names = {path.name for path in writer.made}
     for name in ("maximise_conv1", "maximise_logits", "maximise_trace", "maximise_rate"):
         assert {f"{name}.npz", f"{name}.csv", f"{name}.png", f"{name}.svg"} <= names
     units = np.load(tmp_path / "maximise_conv1.npz")
@@ -57,7 +57,7 @@ def test_units_and_classes_are_kept_as_arrays_pictures_and_sounds(
 
 def test_what_a_unit_hears_is_its_filter(tmp_path: Path) -> None:
     small = subject((1, 1200))
-    look_maximise(small, Choice(unit="conv1:5"), Shelf(tmp_path))
+    look_maximise(small, Choice(unit="conv1:5"), ResultWriter(tmp_path))
     kept = np.load(tmp_path / "maximise_conv1.npz")
     (best,) = kept["values"]
     weight = small.net[0].weight[5].detach().numpy()  # type: ignore[index]
@@ -101,13 +101,13 @@ def test_a_prior_without_clips_is_not_applicable(tmp_path: Path) -> None:
     from convscope.inside.maximise.part_prior import look_prior
 
     with pytest.raises(NotApplicable, match="needs 64 clips to learn from: give --clips DIR"):
-        look_prior(subject((1, 1200)), Choice(), Shelf(tmp_path))
+        look_prior(subject((1, 1200)), Choice(), ResultWriter(tmp_path))
 
 
 def test_how_far_the_ascents_are_is_told_step_by_step(tmp_path: Path) -> None:
     told: list[float] = []
-    shelf = Shelf(tmp_path, tell=lambda done, total: told.append(done / total))
-    look_maximise(subject((1, 300)), Choice(n=1), shelf)
+    writer = ResultWriter(tmp_path, tell=lambda done, total: told.append(done / total))
+    look_maximise(subject((1, 300)), Choice(n=1), writer)
     n_units, n_classes = UNIT_STEPS, ASCENT.steps * (1 + len(RATES))
     assert (len(told), told[-1]) == (n_units + n_classes, 1)
     assert told == sorted(told)

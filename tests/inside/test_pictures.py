@@ -16,22 +16,22 @@ from convscope.data.config import SpectrogramConfig
 from convscope.data.spectrogram import FrontEnd
 from convscope.errors import UserError
 from convscope.figures import envelope
-from convscope.inside.results import store as shelves
 from convscope.inside.attribution.figures import (
     MappedPicture,
     Panel,
     grid_figure,
     picture_maps_figure,
 )
-from convscope.inside.units.figures_top import Cell, contact_sheet
-from convscope.inside.maximise.part_maximise import is_driven, look_maximise
 from convscope.inside.maximise.maximise import Maximised
-from convscope.inside.subject.module_subject import OwnModule, subject_of_module
-from convscope.inside.results.parts import NotApplicable
-from convscope.inside.results.store import Result, Shelf, axis
-from convscope.inside.results.examples import directions, pictured
-from convscope.inside.subject.subject import Choice, Subject
+from convscope.inside.maximise.part_maximise import is_driven, look_maximise
 from convscope.inside.maximise.windows import window_of
+from convscope.inside.results import writer as writer_module
+from convscope.inside.results.examples import directions, pictured
+from convscope.inside.results.parts import NotApplicable
+from convscope.inside.results.writer import Result, ResultWriter, axis
+from convscope.inside.subject.module_subject import OwnModule, subject_of_module
+from convscope.inside.subject.subject import Choice, Subject
+from convscope.inside.units.figures_top import Cell, contact_sheet
 
 GALLERY = Path(__file__).parents[2] / "gallery"
 
@@ -135,7 +135,7 @@ def test_a_unit_on_a_spectrogram_hears_its_window_of_the_sound_and_no_more() -> 
 
 
 def test_a_sound_is_made_for_units_on_a_spectrogram(tmp_path: Path) -> None:
-    look_maximise(spectrogram_subject(), Choice(unit="conv1:1"), Shelf(tmp_path))
+    look_maximise(spectrogram_subject(), Choice(unit="conv1:1"), ResultWriter(tmp_path))
     assert np.load(tmp_path / "maximise_conv1.npz")["values"].shape == (1, 1, 64)
 
 
@@ -143,7 +143,7 @@ def test_an_input_that_drives_no_unit_is_marked_and_not_heard(tmp_path: Path) ->
     subject = spectrogram_subject()
     with torch.no_grad():
         subject.net[0].weight[1] = 0  # type: ignore[index]
-    look_maximise(subject, Choice(layer="conv1"), Shelf(tmp_path))
+    look_maximise(subject, Choice(layer="conv1"), ResultWriter(tmp_path))
     svg = (tmp_path / "maximise_conv1.svg").read_text()
     assert svg.count("no gradient") == 1
     assert re.search(r"conv1:1: -?[\d.]+, no gradient", svg)
@@ -189,16 +189,18 @@ def test_an_envelope_loses_no_click_and_a_short_line_stays() -> None:
 def test_of_a_large_array_there_is_no_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shelves, "LARGEST_CSV", 3)
+    monkeypatch.setattr(writer_module, "LARGEST_CSV", 3)
     for n in (3, 4):
-        Shelf(tmp_path).array(f"of_{n}", Result(np.zeros(n), (axis("unit", range(n)),), "gain"))
+        ResultWriter(tmp_path).array(
+            f"of_{n}", Result(np.zeros(n), (axis("unit", range(n)),), "gain")
+        )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["of_3.csv", "of_3.npz", "of_4.npz"]
 
 
 def test_a_net_of_foreign_spectrograms_is_not_made_to_sound(tmp_path: Path) -> None:
     foreign = replace(spectrogram_subject(), spectrogram=None, clip_shape=(1, 17, 24))
     with pytest.raises(NotApplicable, match="what makes the spectrograms is not known"):
-        look_maximise(foreign, Choice(), Shelf(tmp_path))
+        look_maximise(foreign, Choice(), ResultWriter(tmp_path))
 
 
 def test_titles_of_neighbours_do_not_touch() -> None:

@@ -9,13 +9,13 @@ import pytest
 
 from convscope.servers.demo.fake_sheets import FakeSheets, fake_sheets
 from convscope.servers.demo.fake_spreadsheet import Spreadsheet, Tab
+from convscope.servers.sensing.state import ServerState
+from convscope.servers.servers_file import ServersFile
 from convscope.servers.sheet.google_sheet import GoogleSheet
+from convscope.servers.sheet.listener import SheetListener
 from convscope.servers.sheet.open_sheet import open_google_sheet
 from convscope.servers.sheet.publish import COLUMNS
-from convscope.servers.servers_file import ServersFile
 from convscope.servers.sheet_interface import tag_of
-from convscope.servers.sheet.listener import SheetListener
-from convscope.servers.sensing.state import ServerState
 
 SHEET_ID = "made-up-sheet"
 NOW = 1_763_715_600.0  # 2025-11-21 10:00 in Berlin

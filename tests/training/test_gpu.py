@@ -18,9 +18,9 @@ from convscope.run import MODEL
 from convscope.training.augment import AugmentConfig
 from convscope.training.config import TrainConfig
 from convscope.training.engine import Engine
+from convscope.training.fast.pooling import kernels
 from convscope.training.fit import fit
 from convscope.training.together.epoch import JointEpoch
-from convscope.training.fast.pooling import kernels
 
 pytestmark = [
     pytest.mark.gpu,
@@ -119,7 +119,7 @@ def test_a_batch_that_does_not_fit_is_halved_and_learns_the_same(tones: Tones) -
     divided._backward = too_much  # type: ignore[method-assign]
     divided.graph = None
     np.testing.assert_allclose(losses(divided, 1), losses(whole, 1), rtol=1e-3)
-    assert divided.pieces.at_most == 8
+    assert divided.micro_batches.at_most == 8
     assert refused
 
 

@@ -2,8 +2,7 @@
 
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,18 +10,16 @@ import typer
 
 from convscope.cli import servers_watch
 from convscope.cli.commands import Group
+from convscope.cli.servers_asked import asking, with_servers
 from convscope.cli.show import Json, print_json, print_table, warn
 from convscope.errors import RunFailed, UserError
 from convscope.names import visible_lines
 
 if TYPE_CHECKING:
     from convscope.servers.collecting.collect import States
-    from convscope.servers.servers_file import ServersFile
-    from convscope.servers.sensing.ssh import Ssh
     from convscope.servers.sensing.state import ServerState
+    from convscope.servers.servers_file import ServersFile
 
-LONGEST_IDLE_SECONDS = 900
-"""A connection that is not used for so long is closed, however far the ticks are apart."""
 
 Servers = Annotated[
     Path | None,
@@ -45,8 +42,13 @@ def add_to(app: typer.Typer) -> None:
 
 def status(servers: Servers = None, json: Json = False) -> None:
     """Ask every server once; without a servers file, this machine alone."""
+    from convscope.servers.collecting.status import (
+        problem_lines,
+        status_row,
+        status_table,
+        unknown_logins,
+    )
     from convscope.servers.servers_file import read_servers_file
-    from convscope.servers.collecting.status import problem_lines, status_row, status_table, unknown_logins
 
     file = read_servers_file(servers)
     states = _asked_once(file) if file.servers else {socket.gethostname(): _this_machine(file)}
@@ -171,25 +173,3 @@ def usage(
 
 def _show(text: str) -> None:
     print(visible_lines(text), flush=True)
-
-
-def with_servers(servers: Path | None) -> "ServersFile":
-    """The servers file; a UserError where it names no servers."""
-    from convscope.servers.servers_file import read_servers_file
-
-    file = read_servers_file(servers)
-    if not file.servers:
-        raise UserError("no servers are named: list them under `servers` in servers.yaml")
-    return file
-
-
-@contextmanager
-def asking(file: "ServersFile") -> Iterator["Ssh"]:
-    """The user's ssh; however the block ends, no poll is left under way."""
-    from convscope.servers.sensing.ssh import Ssh
-
-    ssh = Ssh(persist_seconds=min(3 * file.collect.every_seconds, LONGEST_IDLE_SECONDS))
-    try:
-        yield ssh
-    finally:
-        ssh.stopped.set()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from convscope.cli.servers_asked import asking, with_servers
 from convscope.cli.show import print_table, warn
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ def watch(
     """Show the servers until Ctrl-C, asking all of them in every tick."""
     from rich.live import Live
 
-    from convscope.cli.servers import asking, with_servers
     from convscope.servers.collecting.collect import collect
     from convscope.servers.collecting.status import status_row, status_table
     from convscope.terminal import PlainConsole
@@ -53,9 +53,9 @@ def demo(
     minutes: Annotated[int, typer.Option("--minutes", min=1, max=1440)] = 60,
 ) -> None:
     """An hour of a made-up lab: servers, bookings, a Google Sheet; no GPU, no network."""
-    from convscope.servers.demo.lab import lab_hour, without_empty
     from convscope.servers.collecting.status import status_row, status_table
     from convscope.servers.collecting.usage import usage, usage_table
+    from convscope.servers.demo.lab import lab_hour, without_empty
 
     with TemporaryDirectory() as folder:
         lab, states = lab_hour(Path(folder), minutes, warn)

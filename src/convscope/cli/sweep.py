@@ -117,8 +117,8 @@ def _told_apart(words: list[str]) -> tuple[list[Path], list[str]]:
 
 
 def _print_plan(recipe: "SweepRecipe", out: Path, json: bool) -> None:
-    from convscope.sweeps.planning.plan import as_json, plan
     from convscope.sweeps.driving.table import plan_table
+    from convscope.sweeps.planning.plan import as_json, plan
 
     with computing():
         planned = plan(recipe.cells, out, recipe.config.attempts)

@@ -44,8 +44,8 @@ def show(name: Name, out: Out = Path("runs"), json: Json = False) -> None:
     """The cells of a sweep, and how each stands."""
     from convscope.sweeps.driving.folder import find_sweep
     from convscope.sweeps.driving.overview import cells_of
-    from convscope.sweeps.planning.plan import as_json
     from convscope.sweeps.driving.table import plan_table
+    from convscope.sweeps.planning.plan import as_json
 
     sweep = find_sweep(out, name)
     cells = cells_of(sweep)

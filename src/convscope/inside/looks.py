@@ -1,21 +1,21 @@
 """The parts of a look inside, by the names under which a user asks for them."""
 
-from convscope.inside.compare.part import look_compare
 from convscope.inside.attribution.part_attributions import look_attributions
 from convscope.inside.attribution.part_cam import look_cam
-from convscope.inside.cleaning.part import look_clean, look_clean_refit
-from convscope.inside.units.part_dead import look_dead
 from convscope.inside.attribution.part_deconv import look_deconv
 from convscope.inside.attribution.part_faithfulness import look_faithfulness
-from convscope.inside.probing.part_features import look_features
+from convscope.inside.cleaning.part import look_clean, look_clean_refit
+from convscope.inside.compare.part import look_compare
 from convscope.inside.filters.part_filters import look_filters
+from convscope.inside.filters.part_response import look_response
 from convscope.inside.maps.part import look_maps
 from convscope.inside.maximise.part_maximise import look_maximise
 from convscope.inside.maximise.part_prior import look_prior
+from convscope.inside.probing.part_features import look_features
 from convscope.inside.probing.part_probe import look_probe
-from convscope.inside.filters.part_response import look_response
-from convscope.inside.units.part_top import look_top
 from convscope.inside.results.parts import Part
+from convscope.inside.units.part_dead import look_dead
+from convscope.inside.units.part_top import look_top
 
 PARTS: dict[str, Part] = {
     "filters": Part("the weights", look_filters),

@@ -10,8 +10,8 @@ from pydantic import Field, field_validator, model_validator
 
 from convscope.errors import UserError
 from convscope.plain_yaml import load
-from convscope.servers.collect_settings import CollectSettings, SheetSettings
 from convscope.servers.admission.limits import Limits
+from convscope.servers.collect_settings import CollectSettings, SheetSettings
 from convscope.settings import Settings, validated
 
 

@@ -13,16 +13,16 @@ from convscope.servers.sensing.sensor import read_machine
 from convscope.servers.servers_file import ServersFile, read_servers_file
 from convscope.sweeps.driving.bookings import heeding_bookings
 from convscope.sweeps.driving.cells import Standing, SweepCell
-from convscope.sweeps.planning.config import SweepConfig
 from convscope.sweeps.driving.driver import Driver, Pool, Sweep, View
 from convscope.sweeps.driving.folder import WORKERS_LOG, SweepFolder
-from convscope.sweeps.planning.grid import SweepRecipe
-from convscope.sweeps.local.pool import LocalPool
-from convscope.sweeps.planning.plan import PlannedCell, failures, order, plan
 from convscope.sweeps.driving.politeness import Politeness
 from convscope.sweeps.driving.same_data import move_other_data, refuse_other_data
+from convscope.sweeps.local.pool import LocalPool
 from convscope.sweeps.local.slots import local_slots
 from convscope.sweeps.local.together import settle
+from convscope.sweeps.planning.config import SweepConfig
+from convscope.sweeps.planning.grid import SweepRecipe
+from convscope.sweeps.planning.plan import PlannedCell, failures, order, plan
 from convscope.training.attempt import Held, held
 
 

@@ -17,9 +17,9 @@ from convscope.errors import NoRoom, RunFailed, UserError, first_few
 from convscope.folder_lock import locked
 from convscope.models.spec import UserNet
 from convscope.run import ENVIRONMENT, STATE, Run
+from convscope.training.accumulation.memory import is_out_of_memory
 from convscope.training.cell import Cell
 from convscope.training.engine import pick_device
-from convscope.training.accumulation.memory import is_out_of_memory
 from convscope.training.trust import keep_source
 from convscope.types import SPLITS
 

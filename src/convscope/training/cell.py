@@ -12,9 +12,9 @@ from convscope.models.describe import describe
 from convscope.models.spec import ModelSpec, make_spec
 from convscope.run import CONFIG, Run, cell_name
 from convscope.settings import validated
+from convscope.training.accumulation.micro_batches import check_micro_batch
 from convscope.training.augment import check_augment
 from convscope.training.config import MODERN_AUGMENT, TRAIN_PRESETS, TrainConfig
-from convscope.training.accumulation.micro_batches import check_micro_batch
 
 Known = TypeVar("Known")
 

@@ -22,16 +22,16 @@ from convscope.errors import RunFailed, UserError
 from convscope.models.cnn import build
 from convscope.models.spec import ModelSpec
 from convscope.training import seeding
+from convscope.training.accumulation.heap import keep_freed_memory
+from convscope.training.accumulation.memory import halved, if_it_fits
+from convscope.training.accumulation.micro_batches import MicroBatches
 from convscope.training.augment import augment, mixup
 from convscope.training.config import TrainConfig
 from convscope.training.fast.accelerated import accelerated
 from convscope.training.fast.graph import StepGraph, why_no_graph
-from convscope.training.accumulation.heap import keep_freed_memory
-from convscope.training.accumulation.memory import halved, if_it_fits
-from convscope.training.optimizer import learning_rate, make_optimizer
-from convscope.training.accumulation.micro_batches import Pieces
 from convscope.training.fast.pooling import kernels
 from convscope.training.fast.resident import Feed, Rows, taken
+from convscope.training.optimizer import learning_rate, make_optimizer
 from convscope.types import Clips, Labels, Logits, Split
 
 EVALUATION_BATCH = 256
@@ -100,7 +100,7 @@ class Engine:
         self.class_weights = self._class_weights()
         self.labels = torch.tensor(data.labels, device=self.device)
         self.feed = feed or Feed(data.clips, self.device)
-        self.pieces = Pieces(self.net, self.device, config, self.feed.let_go)
+        self.micro_batches = MicroBatches(self.net, self.device, config, self.feed.let_go)
         self.why_no_graph = why_no_graph(spec, self.optimizer, self.device)
         self.graph = None if self.why_no_graph else self._graph()
 
@@ -122,7 +122,7 @@ class Engine:
 
         Raises:
             RunFailed: for a loss that is not finite, naming epoch and step.
-            NoRoom: where memory does not hold a step; see `Pieces`.
+            NoRoom: where memory does not hold a step; see `MicroBatches`.
         """
         batches = list(self._batches(epoch))
         record = torch.zeros(len(batches), 2, device=self.device)
@@ -165,14 +165,14 @@ class Engine:
 
     def _step(self, clips: Tensor, labels: Tensor) -> Tensor:
         """One gradient step on stored clips: the mean loss and how many were right, (2,)."""
-        whole = len(labels) == self.config.batch_size and self.pieces.at_most is None
+        whole = len(labels) == self.config.batch_size and self.micro_batches.at_most is None
         if self.graph is not None and whole:
             return self.graph(clips, labels)
         return self._step_in_pieces(clips, labels)
 
     def _step_in_pieces(self, clips: Tensor, labels: Tensor) -> Tensor:
         batch = self._batch(clips, labels)
-        parts = self.pieces.each(len(labels), partial(self._backward, batch))
+        parts = self.micro_batches.each(len(labels), partial(self._backward, batch))
         self.optimizer.step()
         return torch.stack(parts).sum(0)
 

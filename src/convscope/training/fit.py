@@ -11,12 +11,12 @@ from convscope.data.dataset import Dataset
 from convscope.models.spec import ModelSpec
 from convscope.run import MODEL, PREDICTIONS, SCORES, Run
 from convscope.scores.metrics import at_chance, confusion_matrix, scores
+from convscope.training.accumulation.memory import peak_memory, reset_peak
 from convscope.training.attempt import attempt
 from convscope.training.cell import Cell
 from convscope.training.checkpoint import Progress, load_progress, save_progress
 from convscope.training.config import TrainConfig
 from convscope.training.engine import Engine, Evaluation, pick_device
-from convscope.training.accumulation.memory import peak_memory, reset_peak
 
 
 class Watcher:
@@ -108,7 +108,7 @@ class Training:
         row = {"epoch": self.epoch, **trained, **self.engine.validate(self.epoch)}
         row["seconds"] = round(seconds + time.monotonic() - started, 3)
         self._progress.add(row, self.engine.net)
-        divided = self.engine.pieces.divided and not self._run.status.get("divided")
+        divided = self.engine.micro_batches.divided and not self._run.status.get("divided")
         if row["epoch"] == self._first or divided:
             self._run.write_status(**self._measured())
         save_progress(self._run, self.engine, self._progress)
@@ -121,7 +121,7 @@ class Training:
 
     def _measured(self) -> dict[str, Any]:
         """What it knows of itself; that batch norm was divided is never taken back."""
-        divided = {"divided": True} if self.engine.pieces.divided else {}
+        divided = {"divided": True} if self.engine.micro_batches.divided else {}
         peak = peak_memory(self.engine.device)
         return {
             "peak_memory_bytes": peak and peak // self._n_together,

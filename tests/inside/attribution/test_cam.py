@@ -12,9 +12,9 @@ from convscope.data.config import SpectrogramConfig
 from convscope.errors import UserError
 from convscope.inside.attribution.cam import CAMS, cam, grad_cam, grad_cam_pp, layer_cam, score_cam
 from convscope.inside.attribution.class_head import average_head
-from convscope.inside.results.masked_sound import heard, heard_in_frequency
+from convscope.inside.results.masked_sound import masked, masked_in_frequency
+from convscope.inside.tracing.interpolation import interpolated
 from convscope.inside.tracing.layers import Field
-from convscope.inside.tracing.interpolation import placed
 from convscope.inside.tracing.target import Target
 from convscope.models.modules import GlobalAverage
 from tests.inside.attribution.test_attributions import Breaks, assert_as_found, state_of
@@ -250,7 +250,7 @@ def test_grad_cam_may_take_any_layer_also_one_that_is_overwritten(n_axes: int) -
 
 def test_a_position_stands_in_the_middle_of_what_its_unit_sees() -> None:
     field = Field(size=7, stride=4, start=-2)  # centres 1, 5, 9
-    weights = placed(torch.eye(3), (field,), (12,)).T.numpy()
+    weights = interpolated(torch.eye(3), (field,), (12,)).T.numpy()
     np.testing.assert_allclose(weights[[1, 5, 9]], np.eye(3))
     np.testing.assert_allclose(weights[3], [0.5, 0.5, 0])
     np.testing.assert_allclose(weights[[0, 11]], [[1, 0, 0], [0, 0, 1]])
@@ -260,7 +260,7 @@ def test_a_position_stands_in_the_middle_of_what_its_unit_sees() -> None:
 def test_a_map_is_laid_over_both_axes_of_an_image() -> None:
     maps = torch.tensor([[1.0, 2], [3, 4]])
     fields = (Field(3, 2, 0), Field(1, 3, 0))  # centres 1, 3 and 0, 3
-    over = placed(maps, fields, (5, 4)).numpy()
+    over = interpolated(maps, fields, (5, 4)).numpy()
     np.testing.assert_allclose(over[:, 0], [1, 1, 2, 3, 3])
     np.testing.assert_allclose(over[1], [1, 4 / 3, 5 / 3, 2], rtol=1e-6)
 
@@ -322,7 +322,7 @@ def test_a_model_is_left_as_found_also_when_it_raises(name: str, n_passes: int |
 
 def test_what_was_heard_is_the_clip_under_its_map() -> None:
     wave = np.array([1, -2, 3], np.float32)
-    np.testing.assert_array_equal(heard(wave, np.array([0, 0.5, 1])), [0, -1, 3])
+    np.testing.assert_array_equal(masked(wave, np.array([0, 0.5, 1])), [0, -1, 3])
 
 
 def test_in_frequency_ones_give_the_clip_back_and_a_band_gives_its_tone() -> None:
@@ -333,9 +333,9 @@ def test_in_frequency_ones_give_the_clip_back_and_a_band_gives_its_tone() -> Non
     shares = np.ones(config.shape(len(wave)))
     inside = slice(256, 7_500)
     np.testing.assert_allclose(
-        heard_in_frequency(wave, shares, config)[inside], wave[inside], atol=1e-5
+        masked_in_frequency(wave, shares, config)[inside], wave[inside], atol=1e-5
     )
     shares[64:] = 0  # above 2,000 Hz
     np.testing.assert_allclose(
-        heard_in_frequency(wave, shares, config)[inside], low[inside], atol=0.01
+        masked_in_frequency(wave, shares, config)[inside], low[inside], atol=0.01
     )

@@ -22,9 +22,9 @@ from convscope.inside.cleaning.clean import (
     unseen_probabilities,
 )
 from convscope.inside.cleaning.part import look_clean, look_clean_refit
-from convscope.inside.subject.run_subject import subject_of_run
 from convscope.inside.cleaning.refit import dealt, refit_probabilities
-from convscope.inside.results.store import Shelf
+from convscope.inside.results.writer import ResultWriter
+from convscope.inside.subject.run_subject import subject_of_run
 from convscope.inside.subject.subject import Choice, Subject
 from convscope.run import Run
 from convscope.training.cell import Cell, make_cell
@@ -214,9 +214,9 @@ def trained(tones: Tones, cell: Cell, tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_the_part_leaves_a_list_that_a_recipe_takes(trained: Subject, tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path / "look")
-    look_clean(trained, Choice(n=2), shelf)
-    names = {path.name for path in shelf.made}
+    writer = ResultWriter(tmp_path / "look")
+    look_clean(trained, Choice(n=2), writer)
+    names = {path.name for path in writer.made}
     assert {"clean.csv", "clean.json", "clean.npz", "clean.png", "clean.html"} <= names
     assert "clean_1.wav" in names
     left_out = read_exclusions(tmp_path / "look" / "exclude.txt")
@@ -235,13 +235,13 @@ def test_predictions_that_err_too_much_leave_no_label_out(
     trained: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("convscope.inside.cleaning.part.TRUSTED", 1.0)
-    look_clean(trained, Choice(n=1), Shelf(tmp_path / "look"))
+    look_clean(trained, Choice(n=1), ResultWriter(tmp_path / "look"))
     assert read_exclusions(tmp_path / "look" / "exclude.txt") == ["clip100.wav"]
     lines = (tmp_path / "look" / "exclude.txt").read_text().splitlines()
     assert lines[lines.index("# clip5.wav") - 1].startswith("# mislabelled, rather ")
 
 
 def test_on_request_the_net_is_trained_anew(trained: Subject, tmp_path: Path) -> None:
-    look_clean_refit(trained, Choice(n=1), Shelf(tmp_path / "look"))
+    look_clean_refit(trained, Choice(n=1), ResultWriter(tmp_path / "look"))
     assert len(list((tmp_path / "look" / "clean_folds").iterdir())) == 5
     assert "trained anew" in (tmp_path / "look" / "exclude.txt").read_text()

@@ -14,14 +14,19 @@ from torch import nn
 from convscope.data.dataset import Dataset
 from convscope.errors import UserError
 from convscope.inside.compare.cka import Alignment, cka, unbiased_hsic
-from convscope.inside.compare.part import Side, likeness, look_compare
 from convscope.inside.compare.disagreement import by_class, differing, joined, mcnemar
-from convscope.inside.tracing.layers import layers_of
-from convscope.inside.compare.matching import Correlation, filter_likeness, matches, response_likeness
-from convscope.inside.subject.run_subject import subject_of_run
+from convscope.inside.compare.matching import (
+    Correlation,
+    filter_likeness,
+    matches,
+    response_likeness,
+)
+from convscope.inside.compare.part import Side, likeness, look_compare
 from convscope.inside.results.parts import NotApplicable
-from convscope.inside.results.store import Shelf
+from convscope.inside.results.writer import ResultWriter
+from convscope.inside.subject.run_subject import subject_of_run
 from convscope.inside.subject.subject import Choice, Examples, Subject
+from convscope.inside.tracing.layers import layers_of
 from convscope.run import Run
 from convscope.training.cell import make_cell
 from convscope.training.fit import fit
@@ -241,11 +246,11 @@ def test_comparing_two_runs_leaves_tables_and_pictures(
     runs: tuple[Run, Run, Dataset], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, two, data = runs
-    shelf = Shelf(tmp_path / "look")
+    writer = ResultWriter(tmp_path / "look")
     own = subject(one, data, monkeypatch)
     before = {name: each.clone() for name, each in own.net.state_dict().items()}
-    look_compare(own, Choice(other=two.folder, n=3), shelf)
-    assert {path.stem for path in shelf.made} == {
+    look_compare(own, Choice(other=two.folder, n=3), writer)
+    assert {path.stem for path in writer.made} == {
         "compare_cka", "compare_units", "compare_filters", "compare_confusions", "compare_clips"
     }  # fmt: skip
     assert all(torch.equal(before[name], each) for name, each in own.net.state_dict().items())
@@ -258,7 +263,7 @@ def test_a_run_is_like_itself(
 ) -> None:
     one, _, data = runs
     look_compare(
-        subject(one, data, monkeypatch), Choice(other=one.folder), Shelf(tmp_path / "look")
+        subject(one, data, monkeypatch), Choice(other=one.folder), ResultWriter(tmp_path / "look")
     )
     with np.load(tmp_path / "look" / "compare_cka.npz") as file:
         np.testing.assert_allclose(file["values"].diagonal(), 1, atol=1e-5)
@@ -268,16 +273,16 @@ def test_comparing_needs_another_run_and_the_same_clips(
     runs: tuple[Run, Run, Dataset], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, two, data = runs
-    own, shelf = subject(one, data, monkeypatch), Shelf(tmp_path / "look")
+    own, writer = subject(one, data, monkeypatch), ResultWriter(tmp_path / "look")
     with pytest.raises(NotApplicable, match="needs another run: give its folder as --with RUN"):
-        look_compare(own, Choice(), shelf)
+        look_compare(own, Choice(), writer)
     few = Examples(data.clips[:2], data.labels[:2], data.ids[:2])
     with pytest.raises(NotApplicable, match="at least 4 clips are needed"):
-        look_compare(replace(own, examples=few), Choice(other=two.folder), shelf)
+        look_compare(replace(own, examples=few), Choice(other=two.folder), writer)
     with pytest.raises(
         UserError, match=r"takes clips of shape \(1, 400\) at 400 Hz, .* at 8000 Hz"
     ):
-        look_compare(replace(own, rate_hz=8000), Choice(other=two.folder), shelf)
+        look_compare(replace(own, rate_hz=8000), Choice(other=two.folder), writer)
     with pytest.raises(UserError, match="is no run"):
-        look_compare(own, Choice(other=tmp_path), shelf)
-    assert shelf.made == []
+        look_compare(own, Choice(other=tmp_path), writer)
+    assert writer.made == []

@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from torch import nn
 
 from convscope.errors import UserError
-from convscope.inside.tracing.layers import layers_of
-from convscope.inside.maps.maps import dead_on, feature_maps, of_different_classes, step_times
+from convscope.inside.maps.maps import dead_on, feature_maps, step_times
 from convscope.inside.maps.stft import stft, window_for
+from convscope.inside.results.examples import of_different_classes
 from convscope.inside.subject.subject import Examples
+from convscope.inside.tracing.layers import layers_of
 from convscope.models.cnn import build
 from convscope.models.families import FAMILIES
 from convscope.models.spec import make_spec

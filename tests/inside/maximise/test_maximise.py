@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from convscope.errors import UserError
-from convscope.inside.tracing.layers import layers_of
 from convscope.inside.maximise.maximise import Ascent, maximise, of_unit_rms
 from convscope.inside.maximise.objectives import channel, diversity, layer, logit, tv, unit
 from convscope.inside.maximise.parametrise import Samples, Spectrum, ball, blurred, box
+from convscope.inside.tracing.layers import layers_of
 from convscope.inside.tracing.partial import answers_of
 
 

@@ -5,7 +5,6 @@ import torch
 from torch import Tensor
 
 from convscope.errors import UserError
-from convscope.inside.tracing.layers import Layer
 from convscope.inside.maximise.objectives import (
     Objective,
     Seen,
@@ -18,6 +17,7 @@ from convscope.inside.maximise.objectives import (
     tv,
     unit,
 )
+from convscope.inside.tracing.layers import Layer
 
 
 def seen(inputs: Tensor, answers: Tensor | None = None, n_restarts: int = 1) -> Seen:

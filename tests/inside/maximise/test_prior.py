@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from convscope.inside.maximise import part_prior as part
 from convscope.inside.maximise.maximise import Maximised
 from convscope.inside.maximise.prior import Latent, Prior, train_prior
-from convscope.inside.results.store import Shelf
+from convscope.inside.results.writer import ResultWriter
 from convscope.inside.subject.subject import Choice, Examples, Subject
 
 
@@ -106,7 +106,7 @@ def test_a_prior_is_kept_and_taken_again_for_the_same_clips_and_seed(
     monkeypatch.setattr(part, "train_prior", quick)
     small = _images()
     for seed in (0, 0, 1):
-        part.look_prior(small, Choice(seed=seed), Shelf(tmp_path))
+        part.look_prior(small, Choice(seed=seed), ResultWriter(tmp_path))
     assert len(n_trainings) == 2
     assert (tmp_path / "prior_logits.png").is_file()
 

@@ -11,10 +11,10 @@ from torch import nn
 from convscope.errors import UserError
 from convscope.inside.probing.features import chosen_layers, features, pooled, pooling_of
 from convscope.inside.probing.part_features import look_features
+from convscope.inside.results.labelled_clips import all_clips, at_most
 from convscope.inside.results.parts import NotApplicable
-from convscope.inside.results.store import Shelf
+from convscope.inside.results.writer import ResultWriter
 from convscope.inside.subject.subject import Choice, Examples, Subject
-from convscope.inside.results.splits import all_clips, at_most
 
 
 class Net(nn.Module):
@@ -100,7 +100,7 @@ def test_the_net_is_left_as_found_also_when_it_fails(subject: Subject) -> None:
 
 
 def test_export_has_ids_labels_splits_and_says_how(subject: Subject, tmp_path: Path) -> None:
-    look_features(subject, Choice(), Shelf(tmp_path))
+    look_features(subject, Choice(), ResultWriter(tmp_path))
     with np.load(tmp_path / "features_penultimate.npz") as file:
         assert file["values"].shape == (150, 5)
         assert file["ids"][3] == "3.wav"
@@ -118,10 +118,10 @@ def test_export_has_ids_labels_splits_and_says_how(subject: Subject, tmp_path: P
 def test_a_chosen_layer_is_exported_and_an_unknown_one_named(
     subject: Subject, tmp_path: Path
 ) -> None:
-    look_features(subject, Choice(layer="act1"), Shelf(tmp_path / "a"))
+    look_features(subject, Choice(layer="act1"), ResultWriter(tmp_path / "a"))
     assert (tmp_path / "a" / "features_act1.npz").is_file()
     with pytest.raises(UserError, match=r"act9 is no layer of this net .*act1"):
-        look_features(subject, Choice(layer="act9"), Shelf(tmp_path / "b"))
+        look_features(subject, Choice(layer="act9"), ResultWriter(tmp_path / "b"))
     assert not (tmp_path / "b").exists()
 
 

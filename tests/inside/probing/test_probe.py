@@ -11,7 +11,7 @@ from torch import nn
 from convscope.errors import UserError
 from convscope.inside.probing.part_probe import look_probe
 from convscope.inside.probing.probe import CLASSIFIERS, embedded, probe
-from convscope.inside.results.store import Shelf
+from convscope.inside.results.writer import ResultWriter
 from convscope.inside.subject.subject import Choice, Examples, Subject
 from convscope.scores.intervals import wilson
 
@@ -97,19 +97,19 @@ def loud_or_not() -> Callable[[], Subject]:
 def test_each_layer_gets_a_row_for_each_classifier_and_one_layer_a_map(
     loud_or_not: Callable[[], Subject], tmp_path: Path
 ) -> None:
-    shelf = Shelf(tmp_path)
-    look_probe(loud_or_not(), Choice(), shelf)
+    writer = ResultWriter(tmp_path)
+    look_probe(loud_or_not(), Choice(), writer)
     rows = [line.split(",") for line in (tmp_path / "probe.csv").read_text().splitlines()[1:]]
     assert [row[0] for row in rows] == ["act1"] * 3 + ["penultimate"] * 3 + ["logits"] * 3
     assert all(float(row[4]) > 0.9 for row in rows if row[0] == "penultimate")
-    assert {path.name for path in shelf.made} == {
+    assert {path.name for path in writer.made} == {
         *(f"probe.{ending}" for ending in ("csv", "json", "png", "svg")),
         *(f"probe_map_penultimate.{ending}" for ending in ("csv", "npz", "png", "svg")),
     }
 
 
 def test_of_a_chosen_layer_alone(loud_or_not: Callable[[], Subject], tmp_path: Path) -> None:
-    look_probe(loud_or_not(), Choice(layer="act1"), Shelf(tmp_path))
+    look_probe(loud_or_not(), Choice(layer="act1"), ResultWriter(tmp_path))
     rows = (tmp_path / "probe.csv").read_text().splitlines()[1:]
     assert [row.split(",")[0] for row in rows] == ["act1"] * 3
     assert (tmp_path / "probe_map_act1.png").is_file()

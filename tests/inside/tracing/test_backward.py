@@ -9,16 +9,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from convscope.errors import UserError
-from convscope.inside.tracing.backward import BackwardFailed
 from convscope.inside.attribution.cam import grad_cam
-from convscope.inside.units.dead import dead_units
-from convscope.inside.filters.effective import effective_filters
 from convscope.inside.attribution.gradients import deconvnet, saliency
-from convscope.inside.tracing.layers import layers_of
+from convscope.inside.filters.effective import effective_filters
 from convscope.inside.maximise.maximise import maximise
 from convscope.inside.maximise.objectives import tv, unit
+from convscope.inside.tracing.backward import BackwardFailed
+from convscope.inside.tracing.layers import layers_of
 from convscope.inside.tracing.record import answers, record
 from convscope.inside.tracing.target import Target
+from convscope.inside.units.dead import dead_units
 
 
 class Net(nn.Module):

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from convscope.errors import UserError
 from convscope.inside.filters.effective import effective_filters
-from convscope.inside.tracing.untouched import untouched
 from convscope.inside.tracing.layers import layers_of
 from convscope.inside.tracing.record import answers, record
+from convscope.inside.tracing.untouched import untouched
 from convscope.models.cnn import build
 from convscope.models.spec import make_spec
 

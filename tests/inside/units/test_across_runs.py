@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from convscope.inside.units.across_runs import dead_over_runs, put_dead_over_runs
-from convscope.inside.results.store import Shelf
+from convscope.inside.results.writer import ResultWriter
 from convscope.inside.subject.subject import Examples, Subject
+from convscope.inside.units.across_runs import dead_over_runs, put_dead_over_runs
 from convscope.run import Run
 
 
@@ -64,9 +64,9 @@ def test_each_layer_of_each_run_has_its_shares_beside_its_spec(tmp_path: Path) -
 
 def test_the_table_and_the_picture_are_put_on_the_shelf(tmp_path: Path) -> None:
     rows = dead_over_runs([run(tmp_path, "a", "relu", "he_normal")], subject_of)
-    shelf = Shelf(tmp_path / "out")
-    put_dead_over_runs(rows, shelf)
-    assert {path.name for path in shelf.made} == {
+    writer = ResultWriter(tmp_path / "out")
+    put_dead_over_runs(rows, writer)
+    assert {path.name for path in writer.made} == {
         *("dead_runs.csv", "dead_runs.json"),
         *("dead_runs.png", "dead_runs.svg"),
     }

@@ -11,14 +11,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from convscope.errors import UserError
-from convscope.inside.units.activity import activity
-from convscope.inside.units.dead import Limits, dead_units, duplicate_groups
-from convscope.inside.tracing.layers import layers_of
-from convscope.inside.units.part_dead import look_dead
 from convscope.inside.results.parts import NotApplicable
-from convscope.inside.results.store import Shelf
+from convscope.inside.results.writer import ResultWriter
 from convscope.inside.subject.stages import some_clips, stages_of
 from convscope.inside.subject.subject import Choice, Examples, Subject
+from convscope.inside.tracing.layers import layers_of
+from convscope.inside.units.activity import activity
+from convscope.inside.units.dead import Limits, dead_units, duplicate_groups
+from convscope.inside.units.part_dead import look_dead
 
 CONV = {1: nn.Conv1d, 2: nn.Conv2d}
 NORM = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d}
@@ -201,9 +201,9 @@ def subject(labels: np.ndarray, net: nn.Module | None = None, n_times: int = 9) 
 
 
 def test_look_puts_the_tables_the_arrays_and_the_pictures_on_the_shelf(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path)
-    look_dead(subject(np.arange(20) % 2), Choice(), shelf)
-    made = {path.name for path in shelf.made}
+    writer = ResultWriter(tmp_path)
+    look_dead(subject(np.arange(20) % 2), Choice(), writer)
+    made = {path.name for path in writer.made}
     assert {"dead_units.csv", "dead_layers.csv", "dead_layers.png", "dead_clips.csv"} <= made
     assert {"dead_conv1_classes.npz", "dead_logits_classes.png"} <= made
     rows = (tmp_path / "dead_units.csv").read_text().splitlines()
@@ -215,14 +215,14 @@ def test_look_puts_the_tables_the_arrays_and_the_pictures_on_the_shelf(tmp_path:
 
 
 def test_without_classes_the_dead_are_found_all_the_same(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path)
-    look_dead(subject(np.full(6, -1)), Choice(layer="act1"), shelf)
-    assert {path.stem for path in shelf.made} == {"dead_units", "dead_layers", "dead_clips"}
+    writer = ResultWriter(tmp_path)
+    look_dead(subject(np.full(6, -1)), Choice(layer="act1"), writer)
+    assert {path.stem for path in writer.made} == {"dead_units", "dead_layers", "dead_clips"}
 
 
 def test_without_clips_it_makes_no_sense(tmp_path: Path) -> None:
     with pytest.raises(NotApplicable, match="give --clips DIR"):
-        look_dead(subject(np.zeros(0, np.int64)), Choice(), Shelf(tmp_path))
+        look_dead(subject(np.zeros(0, np.int64)), Choice(), ResultWriter(tmp_path))
 
 
 def test_some_clips_are_drawn_of_each_class_alike() -> None:

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from convscope.data.config import SpectrogramConfig
 from convscope.errors import UserError
-from convscope.inside.units.part_top import faded, in_turn, look_top
 from convscope.inside.results.parts import NotApplicable
-from convscope.inside.results.store import Shelf
+from convscope.inside.results.writer import ResultWriter
 from convscope.inside.subject.subject import Choice, Examples, Subject
+from convscope.inside.units.part_top import faded, in_turn, look_top
 from convscope.inside.units.top_clips import top_clips
 
 N_TIMES = 40
@@ -123,8 +123,8 @@ def examples() -> Examples:
 
 
 def test_look_names_clip_class_and_seconds_and_makes_the_stretch_heard(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path)
-    look_top(subject(examples()), Choice(unit="conv2:0", n=2), shelf)
+    writer = ResultWriter(tmp_path)
+    look_top(subject(examples()), Choice(unit="conv2:0", n=2), writer)
     rows = (tmp_path / "top_conv2_clips.csv").read_text().splitlines()
     assert rows[0] == "unit,end,rank,clip,class,response,start_s,stop_s"
     assert rows[1] == "conv2:0,most,1,clip5.wav,high,0.732422,0.022,0.026"
@@ -136,9 +136,9 @@ def test_look_names_clip_class_and_seconds_and_makes_the_stretch_heard(tmp_path:
 
 
 def test_look_without_choice_shows_each_layer(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path)
-    look_top(subject(examples()), Choice(), shelf)
-    sheets = {path.stem for path in shelf.made if path.suffix == ".png"}
+    writer = ResultWriter(tmp_path)
+    look_top(subject(examples()), Choice(), writer)
+    sheets = {path.stem for path in writer.made if path.suffix == ".png"}
     assert sheets == {"top_conv1", "top_conv2", "top_logits"}
 
 
@@ -162,7 +162,7 @@ def test_of_a_spectrogram_the_stretch_is_given_in_seconds_and_hertz(tmp_path: Pa
         clip_shape=(1, 410),
         spectrogram=SpectrogramConfig(window=20, stride=10, fft_size=80),
     )
-    look_top(two, Choice(unit="conv2:0", n=1), Shelf(tmp_path))
+    look_top(two, Choice(unit="conv2:0", n=1), ResultWriter(tmp_path))
     row = (tmp_path / "top_conv2_clips.csv").read_text().splitlines()[1].split(",")
     assert row[6:] == ["0.22", "0.27", "275.0", "312.5"]
     heard, _ = soundfile.read(tmp_path / "top_conv2_0_most_stretches.wav")
@@ -171,7 +171,7 @@ def test_of_a_spectrogram_the_stretch_is_given_in_seconds_and_hertz(tmp_path: Pa
 
 def test_without_clips_it_makes_no_sense(tmp_path: Path) -> None:
     with pytest.raises(NotApplicable, match="no clips"):
-        look_top(subject(None), Choice(), Shelf(tmp_path))
+        look_top(subject(None), Choice(), ResultWriter(tmp_path))
 
 
 def test_fades_bring_both_ends_down_and_leave_the_middle() -> None:

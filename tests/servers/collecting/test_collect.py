@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from convscope.errors import UserError
-from convscope.servers.collecting.collect import Listeners, Reporter, collect, collect_once
 from convscope.servers.collect_settings import CollectSettings
+from convscope.servers.collecting.collect import Listeners, Reporter, collect, collect_once
 from convscope.servers.collecting.listeners import all_listeners, the_only_one
-from convscope.servers.servers_file import Server, ServersFile
-from convscope.servers.sensing.state import Poll, ServerState
 from convscope.servers.collecting.status import change_lines, status_row
+from convscope.servers.sensing.state import Poll, ServerState
+from convscope.servers.servers_file import Server, ServersFile
 
 RECORD: dict[str, Any] = {"time": 0.0, "hostname": "x", "gpus": [], "problems": []}
 

@@ -9,8 +9,8 @@ import pytest
 
 from convscope.servers.collect_settings import CollectSettings
 from convscope.servers.collecting.history import History
-from convscope.servers.servers_file import ServersFile
 from convscope.servers.collecting.usage import Hours, Spell, by_person, usage, usage_table
+from convscope.servers.servers_file import ServersFile
 from convscope.terminal import PlainConsole
 
 HOUR = 3600.0

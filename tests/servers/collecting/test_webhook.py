@@ -12,8 +12,8 @@ import pytest
 
 from convscope.servers.collect_settings import CollectSettings
 from convscope.servers.collecting.history import History
-from convscope.servers.sensing.state import ServerState, Status
 from convscope.servers.collecting.webhook import Webhook, message, news, post_json
+from convscope.servers.sensing.state import ServerState, Status
 
 ADDRESS = "http://127.0.0.1:9/hooks/secret"
 

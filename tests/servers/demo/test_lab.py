@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from convscope.servers.demo.lab import BOOKINGS, GONE, ROWS, lab_hour, without_empty
 from convscope.servers.collecting.usage import usage
+from convscope.servers.demo.lab import BOOKINGS, GONE, ROWS, lab_hour, without_empty
 
 pytest.importorskip("gspread", reason="the sheet needs gspread: pip install 'convscope[sheets]'")
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from convscope.errors import UserError
-from convscope.servers.sensing import ssh as ssh_module
-from convscope.servers.collecting.collect import collect_once
 from convscope.servers.collect_settings import CollectSettings
+from convscope.servers.collecting.collect import collect_once
+from convscope.servers.sensing import ssh as ssh_module
 from convscope.servers.sensing.record import MachineRecord
-from convscope.servers.servers_file import Server, ServersFile
 from convscope.servers.sensing.ssh import Ssh, explain, script, socket_folder
+from convscope.servers.servers_file import Server, ServersFile
 from tests.servers.sshd_lab import Lab, free_ports, lab, missing
 
 PLENTY = 60.0

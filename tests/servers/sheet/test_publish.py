@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from convscope.servers.bookings.booking import Booking
-from convscope.servers.sheet.publish import COLUMNS, OURS, as_text, texts, write_csv
-from convscope.servers.servers_file import ServersFile
 from convscope.servers.sensing.state import ServerState
+from convscope.servers.servers_file import ServersFile
+from convscope.servers.sheet.publish import COLUMNS, OURS, as_text, texts, write_csv
 
 NOW = 1_763_715_600.0  # 2025-11-21 10:00 in Berlin
 GIB = 2**30

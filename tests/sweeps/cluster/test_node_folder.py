@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from convscope.sweeps.cluster.node_folder import PREFIX, Scratch, remove_left
+from convscope.sweeps.cluster.node_folder import PREFIX, NodeFolder, remove_left
 
 
 @pytest.fixture(autouse=True)
@@ -27,14 +27,14 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def test_scratch_is_removed_with_all_that_is_in_it(temporary: Path) -> None:
-    scratch = Scratch()
+    scratch = NodeFolder()
     (scratch.path / "runs" / "cell").mkdir(parents=True)
     scratch.remove()
     assert not os.listdir(temporary)
 
 
 def test_scratch_of_a_living_agent_stays() -> None:
-    living, other = Scratch(), Scratch()
+    living, other = NodeFolder(), NodeFolder()
     other.remove()
     assert living.path.is_dir()
     living.remove()
@@ -43,7 +43,7 @@ def test_scratch_of_a_living_agent_stays() -> None:
 def test_what_a_dead_agent_left_is_removed(temporary: Path) -> None:
     left = temporary / f"{PREFIX}dead"
     (left / "runs" / "cell").mkdir(parents=True)
-    scratch = Scratch()
+    scratch = NodeFolder()
     assert os.listdir(temporary) == [scratch.path.name]
     scratch.remove()
 

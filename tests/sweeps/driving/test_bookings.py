@@ -7,21 +7,21 @@ from typing import Any
 
 import pytest
 
+from convscope.servers.admission.limits import Limits
 from convscope.servers.bookings.booking import Booking
 from convscope.servers.bookings.bookings import Found
+from convscope.servers.bookings.latest_bookings import LatestBookings
 from convscope.servers.collect_settings import BookingsSettings, SheetSettings
 from convscope.servers.demo.fake_sheets import fake_sheets
 from convscope.servers.demo.fake_spreadsheet import Spreadsheet
-from convscope.servers.bookings.latest_bookings import LatestBookings
-from convscope.servers.admission.limits import Limits
-from convscope.servers.sheet.open_sheet import open_google_sheet
 from convscope.servers.servers_file import Server, ServersFile
+from convscope.servers.sheet.open_sheet import open_google_sheet
 from convscope.sweeps.driving.bookings import Booked, heeding_bookings, nobody
 from convscope.sweeps.driving.cells import SweepCell
 from convscope.sweeps.driving.messages import Slot
 from convscope.sweeps.driving.monitor import Reading
-from convscope.sweeps.planning.plan import plan
 from convscope.sweeps.driving.politeness import Politeness
+from convscope.sweeps.planning.plan import plan
 from convscope.training.cell import Cell
 
 CPU, FIRST, SECOND = Slot("gpu7:2", 0), Slot("gpu7:2", 1, "GPU-a"), Slot("gpu7:2", 2, "GPU-b")

@@ -12,10 +12,8 @@ from convscope.errors import RunFailed
 from convscope.run import SCORES, Run
 from convscope.servers.admission.limits import Limits
 from convscope.sweeps.driving.cells import Standing, SweepCell
-from convscope.sweeps.planning.config import SweepConfig
 from convscope.sweeps.driving.driver import Driver, Sweep, View
 from convscope.sweeps.driving.folder import SweepFolder
-from convscope.sweeps.planning.grid import make_sweep
 from convscope.sweeps.driving.messages import (
     Ended,
     Ending,
@@ -27,8 +25,10 @@ from convscope.sweeps.driving.messages import (
     Task,
 )
 from convscope.sweeps.driving.monitor import Reading
-from convscope.sweeps.planning.plan import failures, plan
 from convscope.sweeps.driving.politeness import Politeness
+from convscope.sweeps.planning.config import SweepConfig
+from convscope.sweeps.planning.grid import make_sweep
+from convscope.sweeps.planning.plan import failures, plan
 from convscope.training.attempt import held
 from convscope.training.cell import Cell
 

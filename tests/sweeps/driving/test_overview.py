@@ -9,8 +9,8 @@ import pytest
 from convscope.errors import UserError
 from convscope.run import Run
 from convscope.sweeps.driving.folder import SweepFolder
-from convscope.sweeps.planning.grid import make_sweep
 from convscope.sweeps.driving.overview import cancel, cells_of, overview, retry
+from convscope.sweeps.planning.grid import make_sweep
 from convscope.training.attempt import held
 
 GRID = {"product": {"model.kernel": [3, 5, 7, 9]}}

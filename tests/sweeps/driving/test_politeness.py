@@ -10,8 +10,8 @@ from convscope.servers.admission.limits import Limits
 from convscope.sweeps.driving.cells import SweepCell
 from convscope.sweeps.driving.messages import Slot
 from convscope.sweeps.driving.monitor import Reading
-from convscope.sweeps.planning.plan import plan
 from convscope.sweeps.driving.politeness import Politeness
+from convscope.sweeps.planning.plan import plan
 from convscope.training.cell import Cell
 
 GIB = 2**30

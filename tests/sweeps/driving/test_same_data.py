@@ -13,10 +13,10 @@ from convscope.run import MODEL, Run
 from convscope.scores.rows import find_runs
 from convscope.sweeps.driving.cells import Standing
 from convscope.sweeps.driving.driver import View
+from convscope.sweeps.driving.same_data import move_other_data, refuse_other_data
 from convscope.sweeps.planning.grid import make_sweep
 from convscope.sweeps.planning.plan import plan
 from convscope.sweeps.run_sweep import Where, run_sweep
-from convscope.sweeps.driving.same_data import move_other_data, refuse_other_data
 from convscope.training.fit import fit
 
 Recipe = dict[str, Any]

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from convscope.sweeps.driving import table
-from convscope.sweeps.planning.plan import PlannedCell, plan
 from convscope.sweeps.driving.table import plan_table
+from convscope.sweeps.planning.plan import PlannedCell, plan
 from convscope.terminal import PlainConsole
 from convscope.training.cell import Cell
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from convscope.errors import RunFailed
-from convscope.sweeps.local.pool import LocalPool
 from convscope.sweeps.driving.messages import Ended, EpochKept, Event, Slot, Task
+from convscope.sweeps.local.pool import LocalPool
 from convscope.training.cell import make_cell
 
 Recipe = dict[str, Any]

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from convscope.sweeps.planning.config import SweepConfig
 from convscope.sweeps.driving.messages import Slot
-from convscope.sweeps.planning.plan import PlannedCell, plan
 from convscope.sweeps.local.slots import cores, local_slots, visible_gpus
+from convscope.sweeps.planning.config import SweepConfig
+from convscope.sweeps.planning.plan import PlannedCell, plan
 from convscope.training.cell import Cell
 
 GIB = 2**30

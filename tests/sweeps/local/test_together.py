@@ -9,16 +9,16 @@ import pytest
 from convscope.data.load import load_dataset
 from convscope.run import Run
 from convscope.sweeps.driving.cells import Standing, SweepCell
-from convscope.sweeps.planning.config import SweepConfig
 from convscope.sweeps.driving.driver import Sweep, View
 from convscope.sweeps.driving.folder import SweepFolder, find_sweeps
-from convscope.sweeps.planning.grid import make_sweep
 from convscope.sweeps.driving.messages import Slot
-from convscope.sweeps.local.speedup import Speeds, measure
-from convscope.sweeps.planning.plan import plan
 from convscope.sweeps.driving.politeness import Politeness
-from convscope.sweeps.run_sweep import Where, run_sweep
+from convscope.sweeps.local.speedup import Speeds, measure
 from convscope.sweeps.local.together import groups, measured_apart, settle, those_that_pay
+from convscope.sweeps.planning.config import SweepConfig
+from convscope.sweeps.planning.grid import make_sweep
+from convscope.sweeps.planning.plan import plan
+from convscope.sweeps.run_sweep import Where, run_sweep
 from convscope.training.cell import Cell, make_cell
 from convscope.training.fit import fit
 

@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 
 from convscope.errors import UserError
-from convscope.sweeps.planning.overrides import lay
+from convscope.sweeps.planning.overrides import override
 
 
 def laid(assignment: str, grid: dict[str, Any] | None = None) -> dict[str, Any]:
     recipe: dict[str, Any] = {"model": {"family": "custom"}, "train": {}}
     if grid is not None:
         recipe["grid"] = grid
-    lay(recipe, assignment)
+    override(recipe, assignment)
     return recipe
 
 
@@ -35,7 +35,7 @@ def test_a_comma_outside_brackets_and_quotes_makes_an_axis(
 
 def test_axes_stand_behind_the_recipe_s_in_the_order_given() -> None:
     recipe = laid("model.kernel=3,5", {"product": {"model.dropout": [0]}})
-    lay(recipe, "model.base_channels=4,8")
+    override(recipe, "model.base_channels=4,8")
     assert list(recipe["grid"]["product"]) == [
         "model.dropout",
         "model.kernel",

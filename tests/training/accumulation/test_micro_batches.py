@@ -18,15 +18,15 @@ from convscope.models.families import FAMILIES
 from convscope.models.modules import RReLU
 from convscope.models.spec import ModelSpec, make_spec
 from convscope.run import MODEL
+from convscope.training.accumulation.heap import keep_freed_memory
+from convscope.training.accumulation.memory import is_out_of_memory, peak_memory, reset_peak
+from convscope.training.accumulation.micro_batches import even
+from convscope.training.accumulation.noise import WholeBatchNoise
 from convscope.training.augment import AugmentConfig, mixup
 from convscope.training.cell import make_cell
 from convscope.training.config import TrainConfig
 from convscope.training.engine import Engine, logits_of
 from convscope.training.fit import fit
-from convscope.training.accumulation.heap import keep_freed_memory
-from convscope.training.accumulation.memory import is_out_of_memory, peak_memory, reset_peak
-from convscope.training.accumulation.noise import WholeBatchNoise
-from convscope.training.accumulation.micro_batches import even
 from tests.training.random_clips import Doubled, dataset_of
 
 N_CLIPS = 10
@@ -153,7 +153,7 @@ def test_the_loss_is_the_weighted_mean_over_smoothed_and_mixed_labels() -> None:
 
 
 class Noisy(nn.Module):
-    """Draws in ways that nets of one's own do, in and out of place, and a number for all clips."""
+    """Draws in ways that user-defined nets do, in and out of place, and a number for all clips."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -196,7 +196,9 @@ def test_whatever_a_net_draws_for_each_clip_is_drawn_for_the_whole_batch(
 def test_torchs_own_rrelu_is_sliced_where_its_numbers_depend_on_shapes_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("convscope.training.accumulation.noise.DRAWS", frozenset({"rrelu_with_noise"}))
+    monkeypatch.setattr(
+        "convscope.training.accumulation.noise.DRAWS", frozenset({"rrelu_with_noise"})
+    )
     below = -torch.rand(N_CLIPS, 4)  # on a CPU it draws for negative numbers alone
     torch.manual_seed(1)
     whole = F.rrelu(below, training=True)
@@ -330,7 +332,7 @@ def test_the_random_state_after_a_step_does_not_depend_on_memory(
         step(each, data.indices("train")[:32])
         states.append(torch.get_rng_state())
     assert torch.equal(*states)
-    assert (engine.pieces.at_most is not None) is divided
+    assert (engine.micro_batches.at_most is not None) is divided
 
 
 def test_batch_norm_is_not_divided_but_waits_for_room(

@@ -13,10 +13,10 @@ from convscope.models.cnn import build
 from convscope.models.families import FAMILIES
 from convscope.models.modules import RReLU
 from convscope.models.spec import make_spec
-from convscope.training.fast import convolution
-from convscope.training.fast.convolution import convolved
-from convscope.training.fast.accelerated import _windows, accelerated
 from convscope.training.accumulation.heap import keep_freed_memory
+from convscope.training.fast import convolution
+from convscope.training.fast.accelerated import _windows, accelerated
+from convscope.training.fast.convolution import convolved
 
 SMALL: dict[str, dict[str, Any]] = {
     "baseline1d": {"conv_layers": 2, "fc_hidden": 1},

@@ -15,12 +15,12 @@ from torch import Tensor, nn
 
 from convscope.data.dataset import Dataset
 from convscope.models.spec import make_spec
-from convscope.training.fast import graph as graphs
 from convscope.training.augment import AugmentConfig
 from convscope.training.config import TrainConfig
 from convscope.training.engine import Engine
-from convscope.training.fit import Watcher, fit
+from convscope.training.fast import graph as graphs
 from convscope.training.fast.graph import WARM_UP, StepGraph, capturable, why_no_graph
+from convscope.training.fit import Watcher, fit
 
 Tones = Callable[..., Dataset]
 SPEC = make_spec({"family": "custom", "conv_layers": 3, "base_channels": 3, "dropout": 0.3})
@@ -80,7 +80,7 @@ def test_it_is_said_why_there_is_no_graph(tmp_path: Path) -> None:
     own = make_spec({"family": f"{tmp_path}/own.py:make_net"})
     sgd = torch.optim.SGD(net.parameters(), 0.1)
     assert why_no_graph(SPEC, optimizer, torch.device("cpu")) == "no CUDA"
-    assert why_no_graph(own, optimizer, CUDA) == "a net of one's own"
+    assert why_no_graph(own, optimizer, CUDA) == "a user-defined net"
     assert why_no_graph(SPEC, sgd, CUDA) == "for Adam alone"
     assert why_no_graph(SPEC, optimizer, CUDA) is None
     assert why_no_graph(SPEC, torch.optim.AdamW(net.parameters()), CUDA) is None
@@ -215,7 +215,7 @@ def test_batches_of_another_size_and_divided_ones_do_not_go_through_the_graph(
     engine.graph = graph  # type: ignore[assignment]
     engine.train_epoch(1, lambda *_: None)
     assert sizes == [32] * 4  # of 140 clips
-    engine.pieces.at_most = 8
+    engine.micro_batches.at_most = 8
     engine.train_epoch(2, lambda *_: None)
     assert sizes == [32] * 4
 

@@ -17,12 +17,12 @@ from convscope.data.dataset import Dataset
 from convscope.errors import RunFailed
 from convscope.models.spec import make_spec
 from convscope.training import engine as engines
-from convscope.training.fast import resident
 from convscope.training.augment import AugmentConfig
 from convscope.training.config import TrainConfig
 from convscope.training.engine import Engine
-from convscope.training.fit import fit
+from convscope.training.fast import resident
 from convscope.training.fast.resident import Feed
+from convscope.training.fit import fit
 from convscope.types import Clips
 
 Tones = Callable[..., Dataset]
@@ -133,7 +133,7 @@ def test_clips_on_the_device_make_room_before_a_step_is_divided(
 
     logits.register_forward_hook(full)
     engine.train_epoch(1, lambda *_: None)
-    assert engine.pieces.at_most is None
+    assert engine.micro_batches.at_most is None
 
 
 class NoWaiting(TorchDispatchMode):

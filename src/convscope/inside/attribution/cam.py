@@ -11,13 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from convscope.errors import UserError
-from convscope.inside.tracing.backward import sent_back
 from convscope.inside.attribution.class_head import average_head, maps_named
-from convscope.inside.tracing.untouched import untouched
+from convscope.inside.tracing.backward import sent_back
+from convscope.inside.tracing.interpolation import interpolated
 from convscope.inside.tracing.layers import Layer, forward
-from convscope.inside.tracing.interpolation import placed
 from convscope.inside.tracing.target import Target, as_clips, layer_of, scores_of
 from convscope.inside.tracing.trace import Call, tensors_in, watched
+from convscope.inside.tracing.untouched import untouched
 
 BATCH = 64
 LEAST = 1e-12
@@ -193,7 +193,7 @@ def _maps_and_slopes(
     counts: Counter[str] = Counter()
     kept: dict[str, Tensor] = {}
 
-    def heed(name: str, func: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def on_operation(name: str, func: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         output = func(*args, **kwargs)
         if (name, counts[name]) == layer.call:
             given = tensors_in(output)[0]
@@ -205,7 +205,7 @@ def _maps_and_slopes(
         return output
 
     with untouched(model), torch.enable_grad():
-        with watched(model, lambda _clips: counts.clear(), heed):
+        with watched(model, lambda _clips: counts.clear(), on_operation):
             forward(model, clips.clone())
         if "maps" not in kept or not kept["answers"].requires_grad:
             raise UserError(f"{target.layer} does not depend on {layer.name}: take a layer before")
@@ -222,7 +222,7 @@ def _for_clip(target: Target, i: int) -> Target:
 def _over_clip(maps: Tensor, layer: Layer, clips: Tensor) -> Tensor:
     if layer.fields is None:
         raise UserError(f"{layer.name}: what its units see of a clip is not known: take another")
-    return placed(maps, layer.fields, clips.shape[2:])
+    return interpolated(maps, layer.fields, clips.shape[2:])
 
 
 def _unit_range(maps: Tensor) -> Tensor:

@@ -9,10 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from convscope.errors import UserError
-from convscope.inside.tracing.untouched import untouched
 from convscope.inside.tracing.layers import Layer
 from convscope.inside.tracing.partial import answers_of
 from convscope.inside.tracing.target import Target, as_clips, layer_of
+from convscope.inside.tracing.untouched import untouched
 
 BLOCKS = {1: 50, 2: 14}
 """Blocks along each axis of a sound and of an image: 20 ms of a second; 196 in all."""

@@ -19,7 +19,7 @@ from convscope.figures import (
     power_decibels,
     style,
 )
-from convscope.inside.results import store as shelf
+from convscope.inside.results import writer as writer
 from convscope.types import Waveform
 
 GAP = 0.08
@@ -50,7 +50,7 @@ Row: TypeAlias = tuple[str, Sequence[Panel]]
 
 @style()
 def grid_figure(
-    title: str, rows: Sequence[Row], axes_of_input: Sequence[shelf.Axis], note: str = ""
+    title: str, rows: Sequence[Row], axes_of_input: Sequence[writer.Axis], note: str = ""
 ) -> Figure:
     """Rows of panels, each scaled by its own largest size.
 
@@ -84,7 +84,7 @@ Box: TypeAlias = tuple[float, float, float, float]
 """Left, right, bottom and top of a panel."""
 
 
-def _aspect(axes_of_input: Sequence[shelf.Axis]) -> float:
+def _aspect(axes_of_input: Sequence[writer.Axis]) -> float:
     """The height of a panel; its width is 1 less the gap."""
     rows, columns = axes_of_input
     if rows.name != "row":
@@ -193,7 +193,7 @@ class MappedPicture:
 
 @style()
 def picture_maps_figure(
-    title: str, pictures: Sequence[MappedPicture], axes_of_input: Sequence[shelf.Axis]
+    title: str, pictures: Sequence[MappedPicture], axes_of_input: Sequence[writer.Axis]
 ) -> Figure:
     """Images or spectrograms, each beside itself under its map.
 

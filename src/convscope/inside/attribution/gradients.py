@@ -9,10 +9,9 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from convscope.inside.tracing.backward import sent_back
-from convscope.inside.tracing.untouched import untouched
-from convscope.inside.tracing.layers import Layer
 from convscope.inside.attribution.rules import deconvnet_way, guided_way
+from convscope.inside.tracing.backward import sent_back
+from convscope.inside.tracing.layers import Layer
 from convscope.inside.tracing.target import (
     Attribution,
     Target,
@@ -21,6 +20,7 @@ from convscope.inside.tracing.target import (
     numbers_of,
     scores_of,
 )
+from convscope.inside.tracing.untouched import untouched
 
 Way: TypeAlias = Callable[[nn.Module], AbstractContextManager[None]]
 

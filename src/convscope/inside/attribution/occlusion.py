@@ -8,8 +8,8 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from convscope.inside.tracing.untouched import untouched
 from convscope.inside.tracing.target import Attribution, Target, as_clips, layer_of, scores_of
+from convscope.inside.tracing.untouched import untouched
 
 
 def occlusion(

@@ -6,19 +6,19 @@ import numpy as np
 
 from convscope.errors import UserError
 from convscope.inside.attribution.attributions import ATTRIBUTIONS, importance
-from convscope.inside.tracing.backward import BackwardFailed
 from convscope.inside.attribution.figures import Panel, grid_figure
+from convscope.inside.results.examples import Shown, directions, input_axes, pictured, shown
 from convscope.inside.results.loudness import levelled
 from convscope.inside.results.parts import NotApplicable
-from convscope.inside.results.store import Result, Shelf, axis
-from convscope.inside.results.examples import Shown, directions, input_axes, pictured, shown
+from convscope.inside.results.writer import Result, ResultWriter, axis
 from convscope.inside.subject.subject import Choice, Subject, chosen_unit
+from convscope.inside.tracing.backward import BackwardFailed
 from convscope.inside.tracing.target import Attribution, Target
 
 N_CLIPS = 6
 
 
-def look_attributions(subject: Subject, choice: Choice, shelf: Shelf) -> None:
+def look_attributions(subject: Subject, choice: Choice, writer: ResultWriter) -> None:
     """Every method for some clips, of the class they are taken for, or of the unit chosen.
 
     A method that is not defined for the net is left out, and the figure says so. Of waveforms the
@@ -32,7 +32,7 @@ def look_attributions(subject: Subject, choice: Choice, shelf: Shelf) -> None:
     made: dict[str, Attribution] = {}
     refused: dict[str, str] = {}
     for i, (name, method) in enumerate(ATTRIBUTIONS.items()):
-        shelf.tell(i, len(ATTRIBUTIONS))
+        writer.tell(i, len(ATTRIBUTIONS))
         try:
             made[name] = method(subject.net, clips.inputs, target)
         except BackwardFailed:
@@ -41,7 +41,7 @@ def look_attributions(subject: Subject, choice: Choice, shelf: Shelf) -> None:
             refused[name] = str(error)
     if not made:
         raise NotApplicable(next(iter(refused.values())))
-    _put(subject, clips, target, made, refused, shelf)
+    _put(subject, clips, target, made, refused, writer)
 
 
 def chosen_target(subject: Subject, choice: Choice, clips: Shown) -> Target:
@@ -58,13 +58,13 @@ def _put(
     target: Target,
     made: dict[str, Attribution],
     refused: dict[str, str],
-    shelf: Shelf,
+    writer: ResultWriter,
 ) -> None:
     axes = input_axes(subject)
     for name, each in made.items():
         result = Result(each.values, (axis("clip", clips.names), *axes), name)
-        shelf.array(f"attributions_{name}", result)
-    shelf.table(
+        writer.array(f"attributions_{name}", result)
+    writer.table(
         "attributions", [_row(clips, n, a, i) for n, a in made.items() for i in range(len(clips))]
     )
     inputs = pictured(subject, clips.inputs.float().cpu().numpy())
@@ -82,11 +82,11 @@ def _put(
     note += f"\n{directions(subject)}" if subject.domain == "spectrogram" else ""
     note += f"\nnot defined for this net: {', '.join(refused)}" if refused else ""
     figure = grid_figure(f"{subject.name}: what matters to {what}", rows, axes[1:], note)
-    shelf.figure("attributions", figure)
+    writer.figure("attributions", figure)
     if subject.domain == "waveform" and subject.rate_hz and "deconvnet" in made:
         for name, value in zip(clips.names, made["deconvnet"].values, strict=True):
             sound = levelled(value.mean(axis=0))
-            shelf.sound(f"attributions_deconvnet_{name}", sound, subject.rate_hz)
+            writer.sound(f"attributions_deconvnet_{name}", sound, subject.rate_hz)
 
 
 def choice_name(subject: Subject, target: Target) -> str:

@@ -9,10 +9,6 @@ from convscope.inside.attribution.figures import (
     picture_maps_figure,
     sound_map_figure,
 )
-from convscope.inside.results.masked_sound import heard, heard_in_frequency
-from convscope.inside.results.loudness import levelled
-from convscope.inside.results.parts import NotApplicable
-from convscope.inside.results.store import Result, Shelf, axis
 from convscope.inside.results.examples import (
     Shown,
     directions,
@@ -21,6 +17,10 @@ from convscope.inside.results.examples import (
     shown,
     waveform_of,
 )
+from convscope.inside.results.loudness import levelled
+from convscope.inside.results.masked_sound import masked, masked_in_frequency
+from convscope.inside.results.parts import NotApplicable
+from convscope.inside.results.writer import Result, ResultWriter, axis
 from convscope.inside.subject.stages import stages_of
 from convscope.inside.subject.subject import Choice, Subject, chosen_unit
 from convscope.inside.tracing.target import Target
@@ -29,7 +29,7 @@ from convscope.types import Waveform
 TITLES = {"cam": "CAM", "grad_cam": "Grad-CAM"}
 
 
-def look_cam(subject: Subject, choice: Choice, shelf: Shelf) -> None:
+def look_cam(subject: Subject, choice: Choice, writer: ResultWriter) -> None:
     """CAM of some clips where the net ends in a global average, else Grad-CAM; its name says which.
 
     By the class that each clip is taken for, or the one chosen as `logits:NAME`; a layer chosen is
@@ -51,11 +51,11 @@ def look_cam(subject: Subject, choice: Choice, shelf: Shelf) -> None:
     found = CAMS[method](subject.net, clips.inputs, Target(unit=classes), layer)
     name = "cam" if is_cam else "cam_grad_cam"
     about = f"{subject.name}: {TITLES[method]} of {_stage(subject, found.layer)}"
-    _put_array(subject, clips, found, name, shelf)
+    _put_array(subject, clips, found, name, writer)
     if subject.domain == "waveform" and subject.rate_hz:
-        _put_waveforms(subject, clips, found, name, about, classes, shelf)
+        _put_waveforms(subject, clips, found, name, about, classes, writer)
     else:
-        _put_pictures(subject, clips, found, name, about, classes, shelf)
+        _put_pictures(subject, clips, found, name, about, classes, writer)
 
 
 def _stage(subject: Subject, layer: str) -> str:
@@ -74,9 +74,11 @@ def _classes(subject: Subject, choice: Choice, clips: Shown) -> list[int]:
     return [unit.index] * len(clips)
 
 
-def _put_array(subject: Subject, clips: Shown, found: ClassMap, name: str, shelf: Shelf) -> None:
+def _put_array(
+    subject: Subject, clips: Shown, found: ClassMap, name: str, writer: ResultWriter
+) -> None:
     axes = (axis("clip", clips.names), *input_axes(subject)[1:])
-    shelf.array(name, Result(found.over_clip, axes, "map"))
+    writer.array(name, Result(found.over_clip, axes, "map"))
 
 
 def _put_waveforms(
@@ -86,16 +88,16 @@ def _put_waveforms(
     name: str,
     about: str,
     classes: list[int],
-    shelf: Shelf,
+    writer: ResultWriter,
 ) -> None:
     assert subject.rate_hz
     for i, clip in enumerate(clips.names):
         wave = waveform_of(subject, clips.examples, i)
-        sound = heard(wave, found.shares[i])
+        sound = masked(wave, found.shares[i])
         title = f"{about}, for {subject.class_name(classes[i])}\n{clips.titles[i]}"
         figure = sound_map_figure(title, wave, sound, found.shares[i], subject.rate_hz)
-        shelf.figure(f"{name}_{clip}", figure)
-        _put_sounds(clip, name, wave, sound, subject.rate_hz, shelf)
+        writer.figure(f"{name}_{clip}", figure)
+        _put_sounds(clip, name, wave, sound, subject.rate_hz, writer)
 
 
 def _put_pictures(
@@ -105,7 +107,7 @@ def _put_pictures(
     name: str,
     about: str,
     classes: list[int],
-    shelf: Shelf,
+    writer: ResultWriter,
 ) -> None:
     values, shares = pictured(subject, clips.inputs.float().cpu().numpy()), found.shares
     if subject.domain == "spectrogram":
@@ -115,13 +117,13 @@ def _put_pictures(
         MappedPicture(_title(subject, clips, i, k, found), values[i], shares[i])
         for i, k in enumerate(classes)
     ]
-    shelf.figure(name, picture_maps_figure(about, pictures, input_axes(subject)[1:]))
+    writer.figure(name, picture_maps_figure(about, pictures, input_axes(subject)[1:]))
     if subject.spectrogram is None or not subject.rate_hz:
         return
     for i, clip in enumerate(clips.names):
         wave = waveform_of(subject, clips.examples, i)
-        sound = heard_in_frequency(wave, found.shares[i], subject.spectrogram)
-        _put_sounds(clip, name, wave, sound, subject.rate_hz, shelf)
+        sound = masked_in_frequency(wave, found.shares[i], subject.spectrogram)
+        _put_sounds(clip, name, wave, sound, subject.rate_hz, writer)
 
 
 def _title(subject: Subject, clips: Shown, i: int, k: int, found: ClassMap) -> str:
@@ -130,9 +132,9 @@ def _title(subject: Subject, clips: Shown, i: int, k: int, found: ClassMap) -> s
 
 
 def _put_sounds(
-    clip: str, name: str, wave: Waveform, sound: Waveform, rate_hz: int, shelf: Shelf
+    clip: str, name: str, wave: Waveform, sound: Waveform, rate_hz: int, writer: ResultWriter
 ) -> None:
     """The clip and what was heard, by the same gain, as one is a part of the other."""
     gain = np.abs(levelled(wave)).max() / (np.abs(wave - wave.mean()).max() or 1)
-    shelf.sound(f"{name}_{clip}_clip", wave * gain, rate_hz)
-    shelf.sound(f"{name}_{clip}_heard", sound * gain, rate_hz)
+    writer.sound(f"{name}_{clip}_clip", wave * gain, rate_hz)
+    writer.sound(f"{name}_{clip}_heard", sound * gain, rate_hz)

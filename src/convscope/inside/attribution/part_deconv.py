@@ -6,17 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.errors import UserError
-from convscope.inside.tracing.backward import BackwardFailed
 from convscope.inside.attribution.figures import Panel, Row, grid_figure
 from convscope.inside.attribution.gradients import deconvnet
-from convscope.inside.tracing.layers import Layer
+from convscope.inside.results.examples import Shown, directions, input_axes, pictured, shown
 from convscope.inside.results.loudness import levelled
 from convscope.inside.results.parts import NotApplicable
-from convscope.inside.tracing.record import answers
-from convscope.inside.results.store import Result, Shelf, axis
-from convscope.inside.results.examples import Shown, directions, input_axes, pictured, shown
+from convscope.inside.results.writer import Result, ResultWriter, axis
 from convscope.inside.subject.stages import chosen_stages, unit_name
 from convscope.inside.subject.subject import Choice, Subject, chosen_unit
+from convscope.inside.tracing.backward import BackwardFailed
+from convscope.inside.tracing.layers import Layer
+from convscope.inside.tracing.record import answers
 from convscope.inside.tracing.target import Target
 
 N_CLIPS = 3
@@ -24,7 +24,7 @@ SMALL_IMAGE = 64
 """Pixels along an axis up to which an image is shown whole."""
 
 
-def look_deconv(subject: Subject, choice: Choice, shelf: Shelf) -> None:
+def look_deconv(subject: Subject, choice: Choice, writer: ResultWriter) -> None:
     """For some clips, the deconvnet of each layer's strongest units, down to the clip.
 
     A layer from which there is no way back by the rules is left out, and the figure says so.
@@ -37,7 +37,7 @@ def look_deconv(subject: Subject, choice: Choice, shelf: Shelf) -> None:
     answered = answers(subject.net, clips.inputs, stages)
     closed: dict[str, str] = {}
     for i in range(len(clips)):
-        shelf.tell(i, len(clips))
+        writer.tell(i, len(clips))
         made = {}
         for name in [each for each in stages if each not in closed]:
             try:
@@ -49,7 +49,7 @@ def look_deconv(subject: Subject, choice: Choice, shelf: Shelf) -> None:
         if not made:
             raise NotApplicable(next(iter(closed.values())))
         _put(
-            subject, clips, i, {name: made[name] for name in stages if name in made}, closed, shelf
+            subject, clips, i, {name: made[name] for name in stages if name in made}, closed, writer
         )
 
 
@@ -78,7 +78,7 @@ def _put(
     i: int,
     made: Mapping[str, Made],
     closed: Mapping[str, str],
-    shelf: Shelf,
+    writer: ResultWriter,
 ) -> None:
     name, axes = clips.names[i], input_axes(subject)
     clip = clips.inputs[i].float().cpu().numpy()
@@ -86,16 +86,18 @@ def _put(
     for stage, (units, values) in made.items():
         names = [unit_name(stage, unit, subject.classes) for unit in units]
         result = Result(values, (axis("unit", names), *axes), "reconstruction")
-        shelf.array(f"deconv_{stage}_{name}", result)
+        writer.array(f"deconv_{stage}_{name}", result)
         rows.append(_row(subject, stage, names, values, clip))
     title = f"{subject.name}: deconvnet of each layer's strongest units\n{clips.titles[i]}"
     note = NOTES[subject.domain]
     note += f"; {directions(subject)}" if subject.domain == "spectrogram" else ""
     note += f"\n{_left_out(closed)}" if closed else ""
-    shelf.figure(f"deconv_{name}", grid_figure(title, rows, axes[1:], note))
+    writer.figure(f"deconv_{name}", grid_figure(title, rows, axes[1:], note))
     if subject.domain == "waveform" and subject.rate_hz:
         for stage, (_, values) in made.items():
-            shelf.sound(f"deconv_{stage}_{name}", levelled(values[0].mean(axis=0)), subject.rate_hz)
+            writer.sound(
+                f"deconv_{stage}_{name}", levelled(values[0].mean(axis=0)), subject.rate_hz
+            )
 
 
 NOTES = {

@@ -9,16 +9,16 @@ from torch import nn
 
 from convscope.errors import UserError
 from convscope.inside.attribution.attributions import ATTRIBUTIONS, importance
-from convscope.inside.tracing.backward import BackwardFailed
 from convscope.inside.attribution.cam import CAMS
 from convscope.inside.attribution.faithfulness import Faithfulness, faithfulness
 from convscope.inside.attribution.figures import faithfulness_figure
 from convscope.inside.attribution.part_attributions import chosen_target
-from convscope.inside.results.parts import NotApplicable
 from convscope.inside.attribution.randomised import randomisation_check
-from convscope.inside.results.store import Result, Shelf, axis
 from convscope.inside.results.examples import Shown, shown
+from convscope.inside.results.parts import NotApplicable
+from convscope.inside.results.writer import Result, ResultWriter, axis
 from convscope.inside.subject.subject import Choice, Subject
+from convscope.inside.tracing.backward import BackwardFailed
 from convscope.inside.tracing.target import Target
 
 Marks: TypeAlias = Callable[[nn.Module], NDArray[np.float32]]
@@ -27,7 +27,7 @@ Marks: TypeAlias = Callable[[nn.Module], NDArray[np.float32]]
 BASELINE = "mean of each channel of the clip"
 
 
-def look_faithfulness(subject: Subject, choice: Choice, shelf: Shelf) -> None:
+def look_faithfulness(subject: Subject, choice: Choice, writer: ResultWriter) -> None:
     """Deletion and insertion areas, and the rank correlation left without weights, of each method.
 
     The last row is a map drawn at random: what a method must beat.
@@ -42,7 +42,7 @@ def look_faithfulness(subject: Subject, choice: Choice, shelf: Shelf) -> None:
     curves, correlations = {}, {}
     methods = _methods(clips, target, choice.seed)
     for i, (name, marks) in enumerate(methods.items()):
-        shelf.tell(i, len(methods))
+        writer.tell(i, len(methods))
         try:
             marked = marks(subject.net)
         except BackwardFailed:
@@ -51,7 +51,7 @@ def look_faithfulness(subject: Subject, choice: Choice, shelf: Shelf) -> None:
             continue  # not defined for this net, as the part `attributions` says
         curves[name] = faithfulness(subject.net, clips.inputs, target, marked)
         correlations[name] = randomisation_check(subject.net, clips.inputs, marks, choice.seed)
-    _put(subject, clips, curves, correlations, shelf)
+    _put(subject, clips, curves, correlations, writer)
 
 
 def _methods(clips: Shown, target: Target, seed: int) -> dict[str, Marks]:
@@ -79,7 +79,7 @@ def _put(
     clips: Shown,
     curves: dict[str, Faithfulness],
     correlations: dict[str, dict[str, float]],
-    shelf: Shelf,
+    writer: ResultWriter,
 ) -> None:
     names, layers = list(curves), list(next(iter(correlations.values())))
     areas = [
@@ -90,7 +90,7 @@ def _put(
     shares = next(iter(curves.values())).shares
     values = np.stack([[c.deletion.mean(0), c.insertion.mean(0)] for c in curves.values()])
     axes = (axis("method", names), axis("curve", ["deletion", "insertion"]), axis("share", shares))
-    shelf.array("faithfulness_curves", Result(values, axes, "probability"))
+    writer.array("faithfulness_curves", Result(values, axes, "probability"))
     rows = [
         {
             "method": name,
@@ -102,9 +102,9 @@ def _put(
         }
         for name, (deletion, insertion), row in zip(names, areas, kept, strict=True)
     ]
-    shelf.table("faithfulness", rows)
+    writer.table("faithfulness", rows)
     title = f"{subject.name}: faithfulness over {len(clips)} clips, baseline: {BASELINE}"
-    shelf.figure("faithfulness", faithfulness_figure(names, areas, layers, kept, title))
+    writer.figure("faithfulness", faithfulness_figure(names, areas, layers, kept, title))
 
 
 def _rounded(value: float) -> float | None:

@@ -134,7 +134,7 @@ def deconvnet_way(model: nn.Module) -> Iterator[None]:
         UserError: when a signal comes back to an operation without a rule, which is named.
     """
     way = _Deconvnet()
-    with watched(model, way.begin, way.heed):
+    with watched(model, way.begin, way.on_operation):
         yield
 
 
@@ -162,7 +162,9 @@ class _Deconvnet:
     def begin(self, clips: Tensor) -> None:
         self._moving = {id(clips): clips}
 
-    def heed(self, name: str, func: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def on_operation(
+        self, name: str, func: Call, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
         tensors = tensors_in([args, kwargs])
         moving = [each for each in tensors if id(each) in self._moving]
         hidden = [each for each in tensors if each.requires_grad and id(each) not in self._moving]

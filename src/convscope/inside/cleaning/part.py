@@ -19,13 +19,13 @@ from convscope.inside.cleaning.clean import (
     suspects,
     unseen_probabilities,
 )
-from convscope.inside.probing.features import PENULTIMATE, features
 from convscope.inside.cleaning.figures import Panel, contact_sheet
-from convscope.inside.results.parts import NotApplicable
 from convscope.inside.cleaning.refit import refit_probabilities
-from convscope.inside.results.store import Shelf
+from convscope.inside.probing.features import PENULTIMATE, features
+from convscope.inside.results.labelled_clips import SplitExamples, all_clips
+from convscope.inside.results.parts import NotApplicable
+from convscope.inside.results.writer import ResultWriter
 from convscope.inside.subject.subject import Choice, Subject
-from convscope.inside.results.splits import SplitExamples, all_clips
 from convscope.run import within
 from convscope.training.cell import cell_of
 from convscope.training.trust import trusted
@@ -62,7 +62,7 @@ class Judged:
         return self.subject.class_name(int(label))
 
 
-def look_clean(subject: Subject, choice: Choice, shelf: Shelf) -> None:
+def look_clean(subject: Subject, choice: Choice, writer: ResultWriter) -> None:
     """`clean`: suspects as a table, a sheet and a page to see and hear; and `exclude.txt`.
 
     Judged by the net's own predictions where it has not seen the clip, which is the test split of
@@ -85,10 +85,10 @@ def look_clean(subject: Subject, choice: Choice, shelf: Shelf) -> None:
     how = f"{FOLDS}-fold linear probes on the net's last features, which have seen the labels"
     if unseen.any():
         how = f"the net itself (test clips) and {how}"
-    _shelve(_judged(subject, clips, groups, how), choice, shelf)
+    _shelve(_judged(subject, clips, groups, how), choice, writer)
 
 
-def look_clean_refit(subject: Subject, choice: Choice, shelf: Shelf) -> None:
+def look_clean_refit(subject: Subject, choice: Choice, writer: ResultWriter) -> None:
     """As `look_clean`, but the net is trained anew for each of five folds, in `clean_folds/`.
 
     Raises:
@@ -99,11 +99,11 @@ def look_clean_refit(subject: Subject, choice: Choice, shelf: Shelf) -> None:
     cell = cell_of(subject.run)
     data = load_dataset(cell.data)
     clips = all_clips(subject, choice.seed)
-    folds = within(shelf.folder, "clean_folds")
+    folds = within(writer.folder, "clean_folds")
     spec = trusted(subject.run, cell.model, choice.trust_code)
-    said = refit_probabilities(spec, data, cell.train, FOLDS, folds, shelf.tell)
+    said = refit_probabilities(spec, data, cell.train, FOLDS, folds, writer.tell)
     how = f"nets trained anew, each without one of {FOLDS} folds"
-    _shelve(_judged(subject, clips, [(np.arange(len(clips)), said)], how), choice, shelf)
+    _shelve(_judged(subject, clips, [(np.arange(len(clips)), said)], how), choice, writer)
 
 
 def _judged(subject: Subject, clips: SplitExamples, groups: Sequence[Group], how: str) -> Judged:
@@ -116,14 +116,16 @@ def _judged(subject: Subject, clips: SplitExamples, groups: Sequence[Group], how
     return Judged(subject, clips, found, scores, n_agreed / len(clips), how)
 
 
-def _shelve(judged: Judged, choice: Choice, shelf: Shelf) -> None:
+def _shelve(judged: Judged, choice: Choice, writer: ResultWriter) -> None:
     examples = judged.clips.examples
-    shelf.arrays("clean", {"ids": examples.ids, "scores": judged.scores})
-    shelf.table("clean", [_row(judged, rank, each) for rank, each in enumerate(judged.suspects, 1)])
-    shelf.text("exclude.txt", exclusions(judged))
+    writer.arrays("clean", {"ids": examples.ids, "scores": judged.scores})
+    writer.table(
+        "clean", [_row(judged, rank, each) for rank, each in enumerate(judged.suspects, 1)]
+    )
+    writer.text("exclude.txt", exclusions(judged))
     shown = _first_of_each_kind(judged.suspects, choice.n)
     if shown:
-        _show(judged, shown, shelf)
+        _show(judged, shown, writer)
 
 
 def _first_of_each_kind(found: Sequence[Suspect], n: int) -> list[Suspect]:
@@ -172,7 +174,7 @@ def exclusions(judged: Judged) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _show(judged: Judged, shown: Sequence[Suspect], shelf: Shelf) -> None:
+def _show(judged: Judged, shown: Sequence[Suspect], writer: ResultWriter) -> None:
     """The sheet, the sounds, and a page that has both."""
     places = np.array([each.index for each in shown])
     stored = judged.clips.examples.clips[places]
@@ -182,14 +184,14 @@ def _show(judged: Judged, shown: Sequence[Suspect], shelf: Shelf) -> None:
     rows = [_row(judged, ranks[each.index], each) for each in shown]
     panels = [Panel(clip, _title(row)) for clip, row in zip(clips, rows, strict=True)]
     title = f"{judged.subject.name}: the most suspect of each kind, of {len(judged.scores)} clips"
-    shelf.figure("clean", contact_sheet(panels, rate_hz, title))
+    writer.figure("clean", contact_sheet(panels, rate_hz, title))
     sounds = []
     if rate_hz is not None:
         sounds = [f"clean_{row['rank']}" for row in rows]
         for name, clip in zip(sounds, clips, strict=True):
-            shelf.sound(name, clip[0], rate_hz)
+            writer.sound(name, clip[0], rate_hz)
     how = f"{judged.how}; they agree with {judged.agreement:.1%} of the labels"
-    shelf.text("clean.html", _page(title, how, rows, sounds))
+    writer.text("clean.html", _page(title, how, rows, sounds))
 
 
 def _title(row: dict[str, object]) -> str:

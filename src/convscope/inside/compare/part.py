@@ -17,8 +17,6 @@ from convscope.inside.compare.figures import (
     matches_figure,
     pairs_figure,
 )
-from convscope.inside.tracing.untouched import untouched
-from convscope.inside.tracing.layers import Layer, forward, layer_named, layers_of
 from convscope.inside.compare.matching import (
     Correlation,
     filter_likeness,
@@ -26,9 +24,11 @@ from convscope.inside.compare.matching import (
     response_likeness,
 )
 from convscope.inside.results.parts import NotApplicable
-from convscope.inside.tracing.record import record
-from convscope.inside.results.store import Result, Shelf, axis
+from convscope.inside.results.writer import Result, ResultWriter, axis
 from convscope.inside.subject.subject import Choice, Subject
+from convscope.inside.tracing.layers import Layer, forward, layer_named, layers_of
+from convscope.inside.tracing.record import record
+from convscope.inside.tracing.untouched import untouched
 from convscope.run import Run
 from convscope.scores.predictions import read_predictions
 from convscope.training.checkpoint import Trained, load_trained
@@ -90,7 +90,7 @@ def _answers(side: Side, clips: Any) -> dict[str, Tensor]:
     return dict(recorded)
 
 
-def look_compare(subject: Subject, choice: Choice, shelf: Shelf) -> None:
+def look_compare(subject: Subject, choice: Choice, writer: ResultWriter) -> None:
     """`compare_cka`, `compare_units`, `compare_filters` and `compare_confusions` with another run.
 
     Raises:
@@ -107,11 +107,11 @@ def look_compare(subject: Subject, choice: Choice, shelf: Shelf) -> None:
     one, two = _own_side(subject, choice), _other_side(subject, other, choice)
     found = likeness(one, two, subject.examples.clips[:MOST_CLIPS])
     names = (subject.name, run.name)
-    _shelve_cka(found.alignment, names, shelf)
-    _shelve_units(found.units, names, shelf)
-    _shelve_filters(subject, two.net, other, names, choice.n, shelf)
+    _write_cka(found.alignment, names, writer)
+    _write_units(found.units, names, writer)
+    _write_filters(subject, two.net, other, names, choice.n, writer)
     if subject.run is not None:
-        _shelve_confusions(subject.run, run, shelf)
+        _write_confusions(subject.run, run, writer)
 
 
 def _require_same_clips(subject: Subject, run: Run, other: Trained) -> None:
@@ -147,13 +147,15 @@ def _compared(layers: Mapping[str, Layer], choice: Choice) -> dict[str, Layer]:
     return {name: each for name, each in layers.items() if each.kind != "conv"}
 
 
-def _shelve_cka(alignment: Alignment, names: tuple[str, str], shelf: Shelf) -> None:
+def _write_cka(alignment: Alignment, names: tuple[str, str], writer: ResultWriter) -> None:
     axes = (axis("layer", alignment.names), axis("other layer", alignment.other_names))
-    shelf.array("compare_cka", Result(alignment.cka, axes, f"linear CKA of {' and '.join(names)}"))
-    shelf.figure("compare_cka", cka_figure(alignment, names))
+    writer.array("compare_cka", Result(alignment.cka, axes, f"linear CKA of {' and '.join(names)}"))
+    writer.figure("compare_cka", cka_figure(alignment, names))
 
 
-def _shelve_units(units: Mapping[str, Correlation], names: tuple[str, str], shelf: Shelf) -> None:
+def _write_units(
+    units: Mapping[str, Correlation], names: tuple[str, str], writer: ResultWriter
+) -> None:
     rows: list[dict[str, Any]] = []
     for name, correlation in units.items():
         r = correlation.r
@@ -171,13 +173,18 @@ def _shelve_units(units: Mapping[str, Correlation], names: tuple[str, str], shel
                 }
             )
     if rows:
-        shelf.table("compare_units", rows)
+        writer.table("compare_units", rows)
         best = {name: matches(each.r).likeness for name, each in units.items()}
-        shelf.figure("compare_units", matches_figure(best, names))
+        writer.figure("compare_units", matches_figure(best, names))
 
 
-def _shelve_filters(
-    subject: Subject, net: nn.Module, other: Trained, names: tuple[str, str], n: int, shelf: Shelf
+def _write_filters(
+    subject: Subject,
+    net: nn.Module,
+    other: Trained,
+    names: tuple[str, str],
+    n: int,
+    writer: ResultWriter,
 ) -> None:
     """The filters of the first layers; nothing where they see different inputs."""
     one = _first_filters(subject.layers)
@@ -200,9 +207,9 @@ def _shelve_filters(
         }
         for i, best in enumerate(found.best)
     ]
-    shelf.table("compare_filters", rows)
+    writer.table("compare_filters", rows)
     order = np.argsort(-found.likeness)[:n]
-    shelf.figure("compare_filters", pairs_figure(one, two, found, order, names))
+    writer.figure("compare_filters", pairs_figure(one, two, found, order, names))
 
 
 def _first_filters(layers: Mapping[str, Layer]) -> Any:
@@ -211,11 +218,11 @@ def _first_filters(layers: Mapping[str, Layer]) -> Any:
     return weight.detach().float().cpu().numpy()
 
 
-def _shelve_confusions(one: Run, two: Run, shelf: Shelf) -> None:
+def _write_confusions(one: Run, two: Run, writer: ResultWriter) -> None:
     loaded = []
     for run in (one, two):
         loaded.append((read_predictions(run, len(run.classes)), run.classes))
     answers = joined(*loaded[0], *loaded[1])
-    shelf.table("compare_confusions", by_class(answers))
-    shelf.table("compare_clips", differing(answers))
-    shelf.figure("compare_confusions", confusions_figure(answers, (one.name, two.name)))
+    writer.table("compare_confusions", by_class(answers))
+    writer.table("compare_clips", differing(answers))
+    writer.figure("compare_confusions", confusions_figure(answers, (one.name, two.name)))

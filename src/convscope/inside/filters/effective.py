@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from convscope.errors import UserError
 from convscope.inside.tracing.backward import sent_back
-from convscope.inside.tracing.untouched import untouched
 from convscope.inside.tracing.layers import Field, Layer, called
 from convscope.inside.tracing.record import answers, record
+from convscope.inside.tracing.untouched import untouched
 
 BATCH = 16
 

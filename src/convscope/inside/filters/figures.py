@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from convscope.figures import BLUE, GREEN, GREY, ORANGE, empty_figure, style
 from convscope.inside.filters.response import FrequencyResponse
 from convscope.inside.filters.scales import SCALES, erb_hz, spaced_evenly
+from convscope.inside.results.tiles import Tiles, largest_of, places_of, tiled
 
 MOST_TILES = 128
 
@@ -26,29 +27,7 @@ MOST_NAMED = 80
 
 FLOOR_DB = -40
 
-SKY, DEAD = "#56B4E9", "#c4c4c4"
-
-
-@dataclass(frozen=True)
-class Tiles:
-    """Small multiples.
-
-    Attributes:
-        values: (n_tiles, n_taps) lines or (n_tiles, height, width) images; (…, 3) in colour.
-        labels: n_tiles texts.
-        title: of the figure.
-        about: what one tile's axes are, such as `across: 1.6 ms (25 taps)`.
-    """
-
-    values: NDArray[np.floating]
-    labels: Sequence[str]
-    title: str
-    about: str
-
-
-def columns_for(n_tiles: int) -> int:
-    """Tiles in a row: few and large, or many and small."""
-    return next((n for n in (4, 8, 12) if n_tiles <= n * n // 2), 16)
+SKY = "#56B4E9"
 
 
 @style()
@@ -59,9 +38,9 @@ def taps_figure(tiles: Tiles) -> Figure:
         tiles: lines (n_tiles, n_taps).
     """
     n_tiles, n_taps = tiles.values.shape
-    n_columns, places = _places(n_tiles)
-    figure, axes = _tiled(tiles, n_columns, row_inches=0.62)
-    heights = 0.36 * tiles.values / _largest(tiles.values)[:, None]
+    n_columns, places = places_of(n_tiles)
+    figure, axes = tiled(tiles, n_columns, row_inches=0.62)
+    heights = 0.36 * tiles.values / largest_of(tiles.values)[:, None]
     across = 0.06 + 0.88 * (np.arange(n_taps) + 0.5) / n_taps
     x = places[:, 1:] + across
     base = places[:, :1] + 0.58 + 0 * heights
@@ -75,54 +54,6 @@ def taps_figure(tiles: Tiles) -> Figure:
 
 
 @style()
-def images_figure(tiles: Tiles, colours: str = "RdBu_r", bar: str | None = None) -> Figure:
-    """The weights of 2-D filters, or other small images, each to its own largest.
-
-    Args:
-        tiles: images (n_tiles, height, width), or (n_tiles, height, width, 3) in [0, 1];
-            grey where they are NaN.
-        colours: a colour map; of a diverging one 0 is white.
-        bar: what the colours mean; None: no bar.
-    """
-    n_columns, _ = _places(len(tiles.values))
-    shown = tiles.values if tiles.values.ndim == 4 else _by_largest(tiles.values)
-    mosaic, aspect = _mosaic(shown, n_columns)
-    figure, axes = _tiled(tiles, n_columns, row_inches=7.7 / n_columns * min(aspect, 2))
-    n_rows = -(-len(shown) // n_columns)
-    image = axes.imshow(
-        mosaic,
-        colours,
-        vmin=-1 if (shown < 0).any() else 0,
-        vmax=1,
-        extent=(0, n_columns, n_rows, 0),
-        interpolation="nearest",
-    )
-    image.set_cmap(image.get_cmap().with_extremes(bad=DEAD, over="white"))
-    axes.set(aspect="auto")
-    if bar is not None:
-        figure.colorbar(image, ax=axes, location="bottom", shrink=0.4, aspect=40).set_label(bar)
-    return figure
-
-
-def _mosaic(images: NDArray[np.floating], n_columns: int) -> tuple[NDArray[np.float64], float]:
-    """Images put beside each other, with room for a label above each; and a place's height to its
-    width. What lies between is above the largest value, 1, and so is white."""
-    _, height, width, *colours = images.shape
-    above, beside = (
-        max(1, round((0.18 if n_columns <= 8 else 0.3) * height)),
-        max(1, round(0.05 * width)),
-    )
-    n_rows = -(-len(images) // n_columns)
-    places = np.full(
-        (n_rows * n_columns, height + above, width + beside, *colours), 1.0 if colours else 2.0
-    )
-    places[: len(images), above:, :width] = images
-    grid = places.reshape(n_rows, n_columns, *places.shape[1:]).swapaxes(1, 2)
-    mosaic = grid.reshape(n_rows * (height + above), n_columns * (width + beside), *colours)
-    return mosaic, (height + above) / (width + beside)
-
-
-@style()
 def matrix_figure(weights: NDArray[np.floating], title: str) -> Figure:
     """Filters of one tap, which only mix channels: a row for each, a column for each channel."""
     figure = empty_figure(height=min(7.5, 1.6 + 0.09 * len(weights)))
@@ -133,37 +64,6 @@ def matrix_figure(weights: NDArray[np.floating], title: str) -> Figure:
     axes.grid(visible=False)
     figure.colorbar(image, ax=axes, label="weight")
     return figure
-
-
-def _places(n_tiles: int) -> tuple[int, NDArray[np.float64]]:
-    n_columns = columns_for(n_tiles)
-    return n_columns, np.array([divmod(i, n_columns) for i in range(n_tiles)], dtype=float)
-
-
-def _tiled(tiles: Tiles, n_columns: int, row_inches: float) -> tuple[Figure, Axes]:
-    """Axes without a frame, a unit square for each tile, its label at its top."""
-    _, places = _places(len(tiles.values))
-    n_rows = int(places[:, 0].max()) + 1
-    figure = empty_figure(height=0.75 + row_inches * n_rows)
-    axes = figure.subplots()
-    axes.set(xlim=(0, n_columns), ylim=(n_rows + 0.02, 0), xticks=[], yticks=[])
-    axes.set_title(tiles.title, loc="left", size=10)
-    axes.set_xlabel(tiles.about, loc="left")
-    axes.spines[:].set_visible(False)
-    size = 7.5 if n_columns <= 8 else 6
-    for (row, column), label in zip(places, tiles.labels, strict=True):
-        text = label if n_columns <= 8 else label.partition(":")[2] or label
-        axes.text(column + 0.04, row + 0.02, text, size=size, va="top", color="#444444")
-    return figure, axes
-
-
-def _largest(values: NDArray[np.floating]) -> NDArray[np.float64]:
-    largest = np.abs(values).reshape(len(values), -1).max(axis=1)
-    return np.where(largest > 0, largest, 1.0)
-
-
-def _by_largest(values: NDArray[np.floating]) -> NDArray[np.float64]:
-    return np.asarray(values / _largest(values).reshape(-1, *[1] * (values.ndim - 1)))
 
 
 @dataclass(frozen=True)

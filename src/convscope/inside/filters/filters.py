@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from convscope.inside.tracing.fields import windows_of
-from convscope.inside.tracing.untouched import untouched
-from convscope.inside.tracing.layers import Layer, Operation, called, layer_named
 from convscope.inside.results.parts import NotApplicable
+from convscope.inside.tracing.fields import windows_of
+from convscope.inside.tracing.layers import Layer, Operation, called, layer_named
 from convscope.inside.tracing.trace import CONVOLUTIONS, Call, takes_kept_statistics, watched
+from convscope.inside.tracing.untouched import untouched
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def filters_of(model: nn.Module, clip: Tensor, layers: Mapping[str, Layer]) -> d
         UserError: where the forward pass fails.
     """
     seen = _Convolutions(clip.dim() - 2)
-    with untouched(model), torch.no_grad(), watched(model, seen.begin, seen.heed):
+    with untouched(model), torch.no_grad(), watched(model, seen.begin, seen.on_operation):
         called(model, clip)
     return {
         name: _filters(layer, seen.facts[layer.call])
@@ -90,7 +90,9 @@ class _Convolutions:
     def begin(self, _clips: Tensor) -> None:
         self.counts.clear()
 
-    def heed(self, name: str, func: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def on_operation(
+        self, name: str, func: Call, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
         is_affine = name == "batch_norm" and takes_kept_statistics(args, kwargs)
         if is_affine and args and id(args[0]) in self.outputs:
             _, convolution = self.outputs[id(args[0])]

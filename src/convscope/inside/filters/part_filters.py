@@ -4,23 +4,18 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from convscope.inside.filters.figures import (
-    MOST_TILES,
-    Tiles,
-    images_figure,
-    matrix_figure,
-    taps_figure,
-)
+from convscope.inside.filters.figures import MOST_TILES, matrix_figure, taps_figure
 from convscope.inside.filters.filters import Filters, convolution_named, filters_of
 from convscope.inside.filters.response import frequency_response
-from convscope.inside.results.store import Axis, Result, Shelf, axis
-from convscope.inside.results.examples import pictured
+from convscope.inside.results.examples import evenly, pictured
+from convscope.inside.results.tiles import Tiles, images_figure
+from convscope.inside.results.writer import Axis, Result, ResultWriter, axis
 from convscope.inside.subject.subject import Choice, Subject, filter_layer, filter_unit, silence
 
 WEIGHTS = NDArray[np.float32]
 
 
-def look_filters(subject: Subject, choice: Choice, shelf: Shelf) -> None:
+def look_filters(subject: Subject, choice: Choice, writer: ResultWriter) -> None:
     """The weights of each convolution as arrays and small multiples.
 
     Of a filter with many input channels the one of most energy is drawn; of a chosen unit all are.
@@ -28,17 +23,17 @@ def look_filters(subject: Subject, choice: Choice, shelf: Shelf) -> None:
     """
     unit = filter_unit(subject, choice)
     for name, filters in chosen_filters(subject, choice).items():
-        shelf.array(f"filters_{name}", _result(subject, filters, filters.weights))
+        writer.array(f"filters_{name}", _result(subject, filters, filters.weights))
         if filters.gain is not None:
-            shelf.array(f"filters_{name}_folded", _result(subject, filters, filters.folded()))
+            writer.array(f"filters_{name}_folded", _result(subject, filters, filters.folded()))
         if unit is not None:
             channels = _channels(subject, filters, unit.index)
-            shelf.figure(f"filters_{name}_{unit.index}", _draw(channels))
+            writer.figure(f"filters_{name}_{unit.index}", _draw(channels))
         elif filters.has_taps:
-            shelf.figure(f"filters_{name}", _draw(_strongest(subject, filters)))
+            writer.figure(f"filters_{name}", _draw(_strongest(subject, filters)))
         else:
             matrix = filters.weights.reshape(filters.weights.shape[:2])
-            shelf.figure(f"filters_{name}", matrix_figure(matrix, f"{name}: filters of one tap"))
+            writer.figure(f"filters_{name}", matrix_figure(matrix, f"{name}: filters of one tap"))
 
 
 def chosen_filters(subject: Subject, choice: Choice) -> dict[str, Filters]:
@@ -60,13 +55,6 @@ def tap_rate(subject: Subject, filters: Filters) -> float | None:
     if subject.domain != "waveform" or subject.rate_hz is None:
         return None
     return subject.rate_hz / filters.steps[0]
-
-
-def evenly(order: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    """At most so many of some indices, evenly spread over them."""
-    if len(order) <= most:
-        return order
-    return np.asarray(order[np.linspace(0, len(order) - 1, most).round().astype(int)])
 
 
 def _result(subject: Subject, filters: Filters, weights: WEIGHTS) -> Result:

@@ -10,18 +10,17 @@ from convscope.inside.filters.effective import EffectiveFilters, effective_filte
 from convscope.inside.filters.figures import (
     MOST_TILES,
     ResponsePanel,
-    Tiles,
-    images_figure,
     response_figure,
     scales_figure,
 )
 from convscope.inside.filters.filters import Filters
-from convscope.inside.filters.part_filters import chosen_filters, evenly, tap_rate
-from convscope.inside.maps.maps import of_different_classes
-from convscope.inside.results.parts import NotApplicable
+from convscope.inside.filters.part_filters import chosen_filters, tap_rate
 from convscope.inside.filters.response import FrequencyResponse, frequency_response
 from convscope.inside.filters.scales import SCALES, distance
-from convscope.inside.results.store import Result, Shelf, axis
+from convscope.inside.results.examples import evenly, of_different_classes
+from convscope.inside.results.parts import NotApplicable
+from convscope.inside.results.tiles import Tiles, images_figure
+from convscope.inside.results.writer import Result, ResultWriter, axis
 from convscope.inside.subject.subject import Choice, Examples, Subject, filter_layer, filter_unit
 
 MOST_UNITS = 32
@@ -33,7 +32,7 @@ MOST_BINS = 1025
 IMAGE_FFT = 32
 
 
-def look_response(subject: Subject, choice: Choice, shelf: Shelf) -> None:
+def look_response(subject: Subject, choice: Choice, writer: ResultWriter) -> None:
     """The response of each convolution that has more than one tap.
 
     Of a net of sound: of its weights, at the rate of what they slide over; behind the first
@@ -52,43 +51,47 @@ def look_response(subject: Subject, choice: Choice, shelf: Shelf) -> None:
         raise NotApplicable("no convolution here has more than one tap: all pass every frequency")
     if subject.domain == "image":
         for filters in every.values():
-            _look_image(filters, shelf)
+            _look_image(filters, writer)
     else:
-        _look_sound(subject, choice, shelf, every)
+        _look_sound(subject, choice, writer, every)
 
 
-def _look_sound(subject: Subject, choice: Choice, shelf: Shelf, every: dict[str, Filters]) -> None:
+def _look_sound(
+    subject: Subject, choice: Choice, writer: ResultWriter, every: dict[str, Filters]
+) -> None:
     examples = subject.examples and of_different_classes(subject.examples, choice.n)
     spreads = []
     for name, filters in every.items():
         in_full = name == "conv1" or filter_layer(subject, choice) is not None
-        own = _look_own(subject, filters, shelf, in_full)
+        own = _look_own(subject, filters, writer, in_full)
         panels, whole = [own], own
         if name != "conv1" and examples is not None:
-            whole = _look_effective(subject, choice, shelf, name, examples)
+            whole = _look_effective(subject, choice, writer, name, examples)
             panels.append(whole)
         title = f"{subject.name}, {name}: frequency responses by centre frequency"
-        shelf.figure(f"response_{name}", response_figure(title, panels))
+        writer.figure(f"response_{name}", response_figure(title, panels))
         if in_full:
-            shelf.figure(f"response_{name}_scales", scales_figure(whole.response, whole.title))
+            writer.figure(f"response_{name}_scales", scales_figure(whole.response, whole.title))
         spreads.append({"layer": name, **_spread(whole.response)})
-    shelf.table("response_scales", spreads)
+    writer.table("response_scales", spreads)
 
 
-def _look_own(subject: Subject, filters: Filters, shelf: Shelf, in_full: bool) -> ResponsePanel:
+def _look_own(
+    subject: Subject, filters: Filters, writer: ResultWriter, in_full: bool
+) -> ResponsePanel:
     """What a layer's weights do to what they slide over."""
     rate_hz = tap_rate(subject, filters)
     assert rate_hz is not None
     response = frequency_response(filters.weights, rate_hz)
     name = f"response_{filters.layer}"
     names = _names(filters.layer, range(len(filters.weights)))
-    _keep(shelf, name, response, names, in_full)
-    shelf.table(f"{name}_filters", _rows(filters, response, rate_hz))
+    _keep(writer, name, response, names, in_full)
+    writer.table(f"{name}_filters", _rows(filters, response, rate_hz))
     return _panel(f"{filters.layer}: its weights, at {rate_hz:,.0f} Hz", response, names)
 
 
 def _look_effective(
-    subject: Subject, choice: Choice, shelf: Shelf, conv: str, examples: Examples
+    subject: Subject, choice: Choice, writer: ResultWriter, conv: str, examples: Examples
 ) -> ResponsePanel:
     """What a layer's units do to the input, linearised at the clips."""
     act = subject.layers[conv.replace("conv", "act")]
@@ -98,11 +101,11 @@ def _look_effective(
     effective = effective_filters(subject.net, subject.inputs(examples.clips), act, units.tolist())
     response = frequency_response(effective.weights, subject.rate_hz)
     name, names = f"response_{conv}_effective", _names(act.name, units)
-    _keep(shelf, name, response, names, filter_layer(subject, choice) is not None)
+    _keep(writer, name, response, names, filter_layer(subject, choice) is not None)
     assert act.fields is not None
     map_rate = subject.rate_hz / act.fields[0].stride
     ids = [str(each) for each in examples.ids]
-    shelf.table(f"{name}_units", _effective_rows(effective, response, map_rate, ids))
+    writer.table(f"{name}_units", _effective_rows(effective, response, map_rate, ids))
     title = f"{act.name}: all from the input on, at its strongest step"
     return _panel(title, response, names, map_rate / 2 if map_rate < subject.rate_hz else None)
 
@@ -122,7 +125,7 @@ def _names(layer: str, units: Iterable[int]) -> list[str]:
 
 
 def _keep(
-    shelf: Shelf, name: str, response: FrequencyResponse, filters: list[str], in_full: bool
+    writer: ResultWriter, name: str, response: FrequencyResponse, filters: list[str], in_full: bool
 ) -> None:
     """The magnitude, in full the phase and group delay as well, at most at `MOST_BINS` bins."""
     some = slice(None, None, -(-(len(response.frequencies_hz) - 1) // (MOST_BINS - 1)))
@@ -134,7 +137,7 @@ def _keep(
     )
     for what, unit, values in kinds if in_full else kinds[:1]:
         kept = values[:, some].astype(np.float32)
-        shelf.array(f"{name}_{what}", Result(kept, axes, what.replace("_", " "), unit))
+        writer.array(f"{name}_{what}", Result(kept, axes, what.replace("_", " "), unit))
 
 
 def _rows(filters: Filters, own: FrequencyResponse, rate_hz: float) -> list[dict[str, Any]]:
@@ -198,7 +201,7 @@ def _spread(response: FrequencyResponse) -> dict[str, Any]:
     return {"n_filters": n_filters, "nyquist_hz": response.nyquist_hz, **distances}
 
 
-def _look_image(filters: Filters, shelf: Shelf) -> None:
+def _look_image(filters: Filters, writer: ResultWriter) -> None:
     """|H| over spatial frequencies, RMS over input channels, 0 in the middle."""
     magnitude = spatial_magnitude(filters.weights)
     n_filters, n_rows, n_columns = magnitude.shape
@@ -208,7 +211,7 @@ def _look_image(filters: Filters, shelf: Shelf) -> None:
         axis("down", np.fft.fftshift(np.fft.fftfreq(n_rows)), "cycles/pixel"),
         axis("across", np.fft.fftshift(np.fft.fftfreq(n_columns)), "cycles/pixel"),
     )
-    shelf.array(f"response_{filters.layer}", Result(magnitude, axes, "magnitude"))
+    writer.array(f"response_{filters.layer}", Result(magnitude, axes, "magnitude"))
     shown = evenly(np.arange(n_filters), MOST_TILES)
     tiles = Tiles(
         values=magnitude[shown],
@@ -217,7 +220,7 @@ def _look_image(filters: Filters, shelf: Shelf) -> None:
         about="across and down: -0.5 to 0.5 cycles per pixel of what the filter slides over",
     )
     figure = images_figure(tiles, "magma", "magnitude (share of each filter's largest)")
-    shelf.figure(f"response_{filters.layer}", figure)
+    writer.figure(f"response_{filters.layer}", figure)
 
 
 def spatial_magnitude(weights: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from convscope.errors import UserError
+from convscope.inside.tracing.target import as_array
 
 SMALLEST_FFT = 4096
 
@@ -98,13 +98,6 @@ def frequency_response(weights: ArrayLike | Tensor, rate_hz: float) -> Frequency
             bandwidth_hz=bandwidth,
             q=centre / bandwidth,
         )
-
-
-def as_array(values: ArrayLike | Tensor) -> Floats:
-    """An array in float64 of an array or a tensor, whatever its device, precision and graph."""
-    if isinstance(values, Tensor):
-        values = values.detach().to("cpu", torch.float64).numpy()
-    return np.asarray(values, dtype=np.float64)
 
 
 def _checked(weights: ArrayLike | Tensor, rate_hz: float) -> Floats:

@@ -10,9 +10,9 @@ from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
 from convscope.figures import GREY, empty_figure, envelope, style
-from convscope.inside.filters.figures import DEAD, Tiles, images_figure
 from convscope.inside.maps.maps import FeatureMaps, step_times
 from convscope.inside.maps.stft import Stft
+from convscope.inside.results.tiles import DEAD, Tiles, images_figure
 
 FLOOR_DB = -60
 

@@ -9,8 +9,7 @@ from torch import Tensor, nn
 from convscope.errors import UserError
 from convscope.inside.tracing.layers import Layer
 from convscope.inside.tracing.record import answers
-from convscope.inside.filters.response import as_array
-from convscope.inside.subject.subject import Examples
+from convscope.inside.tracing.target import as_array
 from convscope.inside.tracing.trace import ACTIVATIONS
 
 RECTIFIERS = ACTIVATIONS - {"tanh", "hardtanh", "sigmoid", "softplus"}
@@ -92,17 +91,3 @@ def step_times(layer: Layer, rate_hz: float, axis: int = 0) -> NDArray[np.float6
         )
     n_steps = layer.shape[1 + axis]
     return np.array([layer.fields[axis].centre(i) for i in range(n_steps)]) / rate_hz
-
-
-def of_different_classes(examples: Examples, n: int) -> Examples:
-    """At most n clips, the first of each of n classes that are spread evenly over all; where there
-    are fewer classes, more of each."""
-    order = np.argsort(examples.labels, kind="stable")
-    labels = examples.labels[order]
-    rank = np.arange(len(order)) - np.searchsorted(labels, labels)  # 0: the first of its class
-    if (rank == 0).sum() >= n:
-        order = order[rank == 0]
-        order = order[np.linspace(0, len(order) - 1, n).round().astype(int)]
-    else:
-        order = order[np.argsort(rank, kind="stable")][:n]
-    return examples.take(order)

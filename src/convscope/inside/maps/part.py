@@ -13,14 +13,13 @@ from convscope.inside.maps.figures import (
     map_spectra_figure,
     sound_maps_figure,
 )
-from convscope.inside.tracing.layers import Layer, layer_named
-from convscope.inside.filters.part_filters import evenly
-from convscope.inside.maps.maps import FeatureMaps, feature_maps, of_different_classes, step_times
-from convscope.inside.results.parts import NotApplicable
-from convscope.inside.results.store import Axis, Result, Shelf, axis
-from convscope.inside.results.examples import directions, pictured
+from convscope.inside.maps.maps import FeatureMaps, feature_maps, step_times
 from convscope.inside.maps.stft import SHORTEST_WINDOW, stft
+from convscope.inside.results.examples import directions, evenly, of_different_classes, pictured
+from convscope.inside.results.parts import NotApplicable
+from convscope.inside.results.writer import Axis, Result, ResultWriter, axis
 from convscope.inside.subject.subject import Choice, Examples, Subject, filter_layer, filter_unit
+from convscope.inside.tracing.layers import Layer, layer_named
 
 MOST_CLIPS = 3
 
@@ -31,7 +30,7 @@ MOST_SPECTRA = 3
 """Units of each layer whose spectra are shown, unless one layer is chosen."""
 
 
-def look_maps(subject: Subject, choice: Choice, shelf: Shelf) -> None:
+def look_maps(subject: Subject, choice: Choice, writer: ResultWriter) -> None:
     """The maps of three clips of different classes (fewer with `choice.n`), layer by layer.
 
     Of a sound all layers stand below its waveform on one time axis, and the spectra of the
@@ -47,9 +46,9 @@ def look_maps(subject: Subject, choice: Choice, shelf: Shelf) -> None:
     every = feature_maps(subject.net, subject.inputs(examples.clips), layers)
     for i, maps in enumerate(every):
         if subject.domain == "waveform":
-            _look_sound(subject, choice, shelf, examples.take(np.array([i])), maps)
+            _look_sound(subject, choice, writer, examples.take(np.array([i])), maps)
         else:
-            _look_image(subject, shelf, examples.take(np.array([i])), maps)
+            _look_image(subject, writer, examples.take(np.array([i])), maps)
 
 
 def _chosen_layers(subject: Subject, choice: Choice) -> dict[str, Layer]:
@@ -74,24 +73,28 @@ def clip_name(subject: Subject, examples: Examples, index: int = 0) -> str:
 
 
 def _look_sound(
-    subject: Subject, choice: Choice, shelf: Shelf, clip: Examples, maps: Mapping[str, FeatureMaps]
+    subject: Subject,
+    choice: Choice,
+    writer: ResultWriter,
+    clip: Examples,
+    maps: Mapping[str, FeatureMaps],
 ) -> None:
     assert subject.rate_hz is not None
     name, chosen = clip_name(subject, clip), filter_layer(subject, choice)
     for layer, each in maps.items():
         times = axis("time", step_times(each.layer, subject.rate_hz), "s")
-        shelf.array(f"maps_{layer}_{name}", _result(each, (times,)))
+        writer.array(f"maps_{layer}_{name}", _result(each, (times,)))
     waveform = subject.scaled(clip.clips)[0].mean(dim=0).cpu().numpy()
     heard = Heard(_title(subject, clip), waveform, subject.rate_hz)
     which = f"{chosen}_{name}" if chosen else name
-    shelf.figure(f"maps_{which}", sound_maps_figure(heard, maps))
+    writer.figure(f"maps_{which}", sound_maps_figure(heard, maps))
     lively = [each for each in maps.values() if _has_spectrum(each)]
     some = evenly(np.arange(len(lively)), MOST_ROWS)
     rows = [_spectra(subject, choice, lively[i]) for i in some]
     for row in rows:
-        shelf.array(f"maps_stft_{row.name}_{name}", _spectra_result(row))
+        writer.array(f"maps_stft_{row.name}_{name}", _spectra_result(row))
     if rows:
-        shelf.figure(f"maps_stft_{which}", map_spectra_figure(heard, rows))
+        writer.figure(f"maps_stft_{which}", map_spectra_figure(heard, rows))
 
 
 def _title(subject: Subject, clip: Examples) -> str:
@@ -132,14 +135,14 @@ def _spectra_result(row: SpectraRow) -> Result:
 
 
 def _look_image(
-    subject: Subject, shelf: Shelf, clip: Examples, maps: Mapping[str, FeatureMaps]
+    subject: Subject, writer: ResultWriter, clip: Examples, maps: Mapping[str, FeatureMaps]
 ) -> None:
     name = clip_name(subject, clip)
     for layer, each in maps.items():
-        shelf.array(f"maps_{layer}_{name}", _result(each, _positions(subject, each.layer)))
+        writer.array(f"maps_{layer}_{name}", _result(each, _positions(subject, each.layer)))
         upright = replace(each, values=_upright(subject, each.values))
         figure = image_maps_figure(upright, _title(subject, clip), directions(subject))
-        shelf.figure(f"maps_{layer}_{name}", figure)
+        writer.figure(f"maps_{layer}_{name}", figure)
 
 
 def _positions(subject: Subject, layer: Layer) -> tuple[Axis, Axis]:

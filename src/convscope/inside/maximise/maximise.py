@@ -17,13 +17,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from convscope.inside.tracing.backward import sent_back
-from convscope.inside.tracing.untouched import untouched
-from convscope.inside.tracing.layers import Layer, layer_named, layers_of
 from convscope.inside.maximise.objectives import Objective, Seen
 from convscope.inside.maximise.parametrise import Parametrisation, Samples, Tidy, blurred, box
+from convscope.inside.tracing.backward import sent_back
+from convscope.inside.tracing.layers import Layer, layer_named, layers_of
 from convscope.inside.tracing.partial import answers_of
 from convscope.inside.tracing.target import number_of
+from convscope.inside.tracing.untouched import untouched
 from convscope.types import Shape
 
 Progress = Callable[[int, int], None]

@@ -8,21 +8,21 @@ import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from convscope.figures import short
 from convscope.inside.maximise.figures import images_figure, sounds_figure, traces_figure
-from convscope.inside.units.figures_top import short
-from convscope.inside.tracing.layers import Layer, layer_named, layers_of
-from convscope.inside.results.loudness import levelled
 from convscope.inside.maximise.maximise import Ascent, Maximised, maximise
 from convscope.inside.maximise.objectives import logit, unit
 from convscope.inside.maximise.parametrise import Samples, Spectrum, box
-from convscope.inside.results.parts import NotApplicable
-from convscope.inside.results.progress import Tell, silent, step_of
-from convscope.inside.results.store import Axis, Result, Shelf, axis
-from convscope.inside.results.examples import pictured
 from convscope.inside.maximise.spoken import ASCENT as SPOKEN
 from convscope.inside.maximise.spoken import spoken
-from convscope.inside.subject.subject import Choice, Subject, chosen_unit
 from convscope.inside.maximise.windows import Scale, window_of
+from convscope.inside.results.examples import pictured
+from convscope.inside.results.loudness import levelled
+from convscope.inside.results.parts import NotApplicable
+from convscope.inside.results.progress import Tell, silent, step_of
+from convscope.inside.results.writer import Axis, Result, ResultWriter, axis
+from convscope.inside.subject.subject import Choice, Subject, chosen_unit
+from convscope.inside.tracing.layers import Layer, layer_named, layers_of
 from convscope.types import Shape
 
 MOST_LAYERS = 8
@@ -33,7 +33,7 @@ LONGEST_WAVE = 32  # pixels, above which the scaled spectrum of an image is flat
 SHORTEST_SOUND = 0.25  # seconds; what is shorter is heard with silence behind it
 
 
-def look_maximise(subject: Subject, choice: Choice, shelf: Shelf) -> None:
+def look_maximise(subject: Subject, choice: Choice, writer: ResultWriter) -> None:
     """Some units of the convolutions, the classes, and one class at several rates.
 
     A unit has the window that it sees, its input held to an L2 norm; a class has a whole clip: of
@@ -48,11 +48,11 @@ def look_maximise(subject: Subject, choice: Choice, shelf: Shelf) -> None:
     layers = _layers(subject, choice)
     for i, layer in enumerate(layers):
         look_layer = look_classes if layer.kind == "logits" else look_units
-        look_layer(subject, layer, choice, shelf, step_of(shelf.tell, i, len(layers)))
+        look_layer(subject, layer, choice, writer, step_of(writer.tell, i, len(layers)))
 
 
 def look_units(
-    subject: Subject, layer: Layer, choice: Choice, shelf: Shelf, tell: Tell = silent
+    subject: Subject, layer: Layer, choice: Choice, writer: ResultWriter, tell: Tell = silent
 ) -> None:
     """Units of one layer, as a batch."""
     window = window_of(layer, subject.shape)
@@ -71,16 +71,16 @@ def look_units(
     )
     seen = found.inputs[(slice(None), slice(None), *window.sees)]
     title = f"{subject.name}: what drives units of {layer.name} most ({_size(subject, seen)})"
-    keep(subject, shelf, f"maximise_{layer.name}", replace(found, inputs=seen), title)
+    keep(subject, writer, f"maximise_{layer.name}", replace(found, inputs=seen), title)
 
 
 def look_classes(
-    subject: Subject, layer: Layer, choice: Choice, shelf: Shelf, tell: Tell = silent
+    subject: Subject, layer: Layer, choice: Choice, writer: ResultWriter, tell: Tell = silent
 ) -> None:
     """Classes, as a batch, with the traces of logit and loss; and the first at several rates."""
     indices = _units(subject, layer, choice)
     found = maximise_classes(subject, indices, choice.seed, tell=step_of(tell, 0, 2))
-    keep(subject, shelf, "maximise_logits", found, f"{subject.name}: what drives classes most")
+    keep(subject, writer, "maximise_logits", found, f"{subject.name}: what drives classes most")
     names = [unit_label(subject, target) for target in found.targets]
     assert found.logits is not None
     assert found.log_probabilities is not None
@@ -88,15 +88,17 @@ def look_classes(
     kinds = axis("trace", ["logit", "log probability"])
     steps = axis("step", np.arange(len(found.logits)))
     axes = (kinds, steps, axis("class", names))
-    shelf.array("maximise_trace", Result(values, axes, "logit or log probability"))
+    writer.array("maximise_trace", Result(values, axes, "logit or log probability"))
     title = f"{subject.name}: the ascent of {len(names)} classes"
-    shelf.figure(
+    writer.figure(
         "maximise_trace", traces_figure(found.logits, found.log_probabilities, names, title)
     )
-    look_rates(subject, indices[0], choice.seed, shelf, step_of(tell, 1, 2))
+    look_rates(subject, indices[0], choice.seed, writer, step_of(tell, 1, 2))
 
 
-def look_rates(subject: Subject, index: int, seed: int, shelf: Shelf, tell: Tell = silent) -> None:
+def look_rates(
+    subject: Subject, index: int, seed: int, writer: ResultWriter, tell: Tell = silent
+) -> None:
     """One class at several rates η: low gives texture, high gives shape."""
     base = class_ascent(subject).rate
     rates = [base * factor for factor in RATES]
@@ -107,13 +109,13 @@ def look_rates(subject: Subject, index: int, seed: int, shelf: Shelf, tell: Tell
     inputs = np.concatenate([each.inputs for each in found])
     name = subject.class_name(index)
     axes = (axis("rate", rates), *sample_axes(subject, inputs.shape[1:]))
-    shelf.array("maximise_rate", Result(inputs, axes, "amplitude"))
+    writer.array("maximise_rate", Result(inputs, axes, "amplitude"))
     titles = [
         f"η = {rate:.2g}: logit {each.values[0]:.1f}"
         for rate, each in zip(rates, found, strict=True)
     ]
     title = f"{subject.name}: {name} at several step sizes η"
-    shelf.figure("maximise_rate", clips_figure(subject, inputs, titles, title))
+    writer.figure("maximise_rate", clips_figure(subject, inputs, titles, title))
 
 
 def maximise_classes(
@@ -195,21 +197,21 @@ def unit_label(subject: Subject, target: str) -> str:
     return subject.class_name(int(index)) if layer == "logits" else target
 
 
-def keep(subject: Subject, shelf: Shelf, name: str, found: Maximised, title: str) -> None:
+def keep(subject: Subject, writer: ResultWriter, name: str, found: Maximised, title: str) -> None:
     """Inputs as an array, a figure and, where they are sounds, as files to hear.
 
     What drives no unit is grey in the figure, and is not heard.
     """
     names = [unit_label(subject, target) for target in found.targets]
     axes = (axis("unit", names), *sample_axes(subject, found.inputs.shape[1:]))
-    shelf.array(name, Result(found.inputs, axes, "amplitude"))
+    writer.array(name, Result(found.inputs, axes, "amplitude"))
     driven = is_driven(found)
     titles = [
         f"{each}: {short(value)}{'' if is_one else ', no gradient'}"
         for each, value, is_one in zip(names, found.values, driven, strict=True)
     ]
     seen = np.where(driven.reshape(-1, *[1] * (found.inputs.ndim - 1)), found.inputs, np.nan)
-    shelf.figure(name, clips_figure(subject, seen, titles, title))
+    writer.figure(name, clips_figure(subject, seen, titles, title))
     if subject.rate_hz is None:
         return
     shortest = round(SHORTEST_SOUND * subject.rate_hz)
@@ -219,7 +221,7 @@ def keep(subject: Subject, shelf: Shelf, name: str, found: Maximised, title: str
         loud = levelled(wave)
         padded = np.pad(loud, (0, max(0, shortest - len(loud))))
         which = each.partition(":")[2] or each
-        shelf.sound(f"{name}_{which.replace('/', '_')}", padded, subject.rate_hz)
+        writer.sound(f"{name}_{which.replace('/', '_')}", padded, subject.rate_hz)
 
 
 def is_driven(found: Maximised) -> NDArray[np.bool_]:

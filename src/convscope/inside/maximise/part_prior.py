@@ -10,13 +10,13 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from convscope.inside.maximise.part_maximise import MOST_CLASSES, keep
 from convscope.inside.maximise.maximise import Ascent, Maximised, maximise
 from convscope.inside.maximise.objectives import logit
-from convscope.inside.results.parts import NotApplicable
+from convscope.inside.maximise.part_maximise import MOST_CLASSES, keep
 from convscope.inside.maximise.prior import Latent, Prior, train_prior
+from convscope.inside.results.parts import NotApplicable
 from convscope.inside.results.progress import step_of
-from convscope.inside.results.store import Shelf
+from convscope.inside.results.writer import ResultWriter
 from convscope.inside.subject.subject import Choice, Subject
 from convscope.models.weights import load_weights
 from convscope.run import within, write_atomically
@@ -38,13 +38,13 @@ class _About:
     seed: int
 
 
-def look_prior(subject: Subject, choice: Choice, shelf: Shelf) -> None:
+def look_prior(subject: Subject, choice: Choice, writer: ResultWriter) -> None:
     """The best of four restarts for each class, over the code of a prior trained on the clips."""
     if subject.examples is None or len(subject.examples) < FEWEST_CLIPS:
         raise NotApplicable(f"a prior needs {FEWEST_CLIPS} clips to learn from: give --clips DIR")
     if subject.examples.clips.dtype == np.float32:
         raise NotApplicable("a prior is learned from clips of full scale: leave out --preprocess")
-    prior = prior_of(subject, choice.seed, shelf)
+    prior = prior_of(subject, choice.seed, writer)
     n_classes = min(MOST_CLASSES, subject.layers["logits"].n_units)
     found = maximise(
         subject.whole,
@@ -54,10 +54,10 @@ def look_prior(subject: Subject, choice: Choice, shelf: Shelf) -> None:
         parametrisation=Latent(prior),
         n_restarts=N_RESTARTS,
         seed=choice.seed,
-        progress=step_of(shelf.tell, 1, 2),
+        progress=step_of(writer.tell, 1, 2),
     )
     title = f"{subject.name}: what drives classes most, under a learned prior"
-    keep(subject, shelf, "prior_logits", best_restarts(found, N_RESTARTS), title)
+    keep(subject, writer, "prior_logits", best_restarts(found, N_RESTARTS), title)
 
 
 def best_restarts(found: Maximised, n_restarts: int) -> Maximised:
@@ -76,14 +76,14 @@ def best_restarts(found: Maximised, n_restarts: int) -> Maximised:
     )
 
 
-def prior_of(subject: Subject, seed: int, shelf: Shelf) -> Prior:
-    """The prior kept on the shelf, where it was made for these clips; else a new one, kept."""
+def prior_of(subject: Subject, seed: int, writer: ResultWriter) -> Prior:
+    """The prior kept among the results, where it was made for these clips; else a new one, kept."""
     examples = subject.examples
     assert examples is not None
     about = _About(subject.clip_shape, subject.rate_hz, len(examples), str(examples.ids[0]), seed)
     with torch.random.fork_rng([]):  # its first weights are random
         prior = Prior(subject.clip_shape, subject.rate_hz)
-    path, said = within(shelf.folder, FILE), json.dumps(asdict(about))
+    path, said = within(writer.folder, FILE), json.dumps(asdict(about))
     if path.is_file() and _made_for(path) == said:
         load_weights(prior, path)
         return prior.to(subject.device).eval().requires_grad_(False)
@@ -91,11 +91,11 @@ def prior_of(subject: Subject, seed: int, shelf: Shelf) -> Prior:
     def clips(indices: Tensor) -> Tensor:
         return subject.scaled(examples.clips[np.sort(indices.numpy())]).cpu()
 
-    tell = step_of(shelf.tell, 0, 2)
+    tell = step_of(writer.tell, 0, 2)
     train_prior(prior, clips, len(examples), seed=seed, progress=tell)
     content = safetensors.torch.save(prior.state_dict(), {"made_for": said})
     write_atomically(path, lambda file: file.write(content))
-    shelf.made.append(path)
+    writer.made.append(path)
     return prior.to(subject.device)
 
 

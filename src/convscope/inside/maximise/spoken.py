@@ -16,12 +16,12 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from convscope.inside.tracing.untouched import untouched
 from convscope.inside.maximise.maximise import Ascent, Maximised, Progress, maximise
 from convscope.inside.maximise.objectives import logit, lp, tv
 from convscope.inside.maximise.parametrise import Spectrum, box
-from convscope.inside.tracing.target import number_of
 from convscope.inside.maximise.voice import Voice
+from convscope.inside.tracing.target import number_of
+from convscope.inside.tracing.untouched import untouched
 from convscope.types import Shape
 
 LOUDEST = 6.0  # nepers above the hiss: 52 dB

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from convscope.data.config import SpectrogramConfig
-from convscope.inside.tracing.layers import Layer
 from convscope.inside.maximise.parametrise import Tidy, ball
 from convscope.inside.subject.subject import Subject
+from convscope.inside.tracing.layers import Layer
 from convscope.types import Shape
 
 MOST_CLIPS = 256  # that are read for their range

@@ -12,11 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from convscope.inside.tracing.untouched import untouched
+from convscope.inside.subject.subject import Choice, Examples, Subject
 from convscope.inside.tracing.layers import Layer, forward, layer_named
 from convscope.inside.tracing.record import record
-from convscope.inside.subject.subject import Choice, Examples, Subject
 from convscope.inside.tracing.trace import Call, tensors_in, watched
+from convscope.inside.tracing.untouched import untouched
 
 Pooling: TypeAlias = Literal["average", "flatten"]
 """average: the mean over all positions of each unit; flatten: every position of every unit."""
@@ -104,13 +104,13 @@ def _entering(model: nn.Module, layer: Layer) -> Iterator[dict[str, Tensor]]:
     def begin(_clips: Tensor) -> None:
         counts.clear()
 
-    def heed(name: str, func: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def on_operation(name: str, func: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if (name, counts[name]) == layer.call:
             entered[PENULTIMATE] = tensors_in([args, kwargs])[0].clone()
         counts[name] += 1
         return func(*args, **kwargs)
 
-    with watched(model, begin, heed):
+    with watched(model, begin, on_operation):
         yield entered
 
 

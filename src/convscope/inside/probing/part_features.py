@@ -6,32 +6,34 @@ import io
 import numpy as np
 
 from convscope.inside.probing.features import PENULTIMATE, Features, chosen_layers, features
-from convscope.inside.results.store import Shelf
+from convscope.inside.results.labelled_clips import SplitExamples, all_clips
+from convscope.inside.results.writer import ResultWriter
 from convscope.inside.subject.subject import Choice, Subject
-from convscope.inside.results.splits import SplitExamples, all_clips
 from convscope.types import SPLITS
 
 MOST_CSV = 4_000_000
 """Of more numbers than that there is no CSV file beside the npz."""
 
 
-def look_features(subject: Subject, choice: Choice, shelf: Shelf) -> None:
+def look_features(subject: Subject, choice: Choice, writer: ResultWriter) -> None:
     """`features_LAYER`: id, label, split and features of every clip.
 
     Of the layer that is asked for, else of `penultimate`, what enters the logits.
     """
     clips = all_clips(subject, choice.seed)
     layers = {} if choice.layer is None else chosen_layers(subject, choice)
-    found = features(subject, clips.examples, layers, progress=shelf.tell)
-    export_features(subject, clips, found[choice.layer or PENULTIMATE], shelf)
+    found = features(subject, clips.examples, layers, progress=writer.tell)
+    export_features(subject, clips, found[choice.layer or PENULTIMATE], writer)
 
 
-def export_features(subject: Subject, clips: SplitExamples, found: Features, shelf: Shelf) -> None:
+def export_features(
+    subject: Subject, clips: SplitExamples, found: Features, writer: ResultWriter
+) -> None:
     """Write features with what is known of each clip; as CSV as well unless that is too long."""
     name = f"features_{found.layer}"
     examples = clips.examples
     n_classes = int(examples.labels.max()) + 1
-    shelf.arrays(
+    writer.arrays(
         name,
         {
             "values": found.values,
@@ -45,7 +47,7 @@ def export_features(subject: Subject, clips: SplitExamples, found: Features, she
         },
     )
     if found.values.size <= MOST_CSV:
-        shelf.text(f"{name}.csv", _csv(subject, clips, found))
+        writer.text(f"{name}.csv", _csv(subject, clips, found))
 
 
 def _csv(subject: Subject, clips: SplitExamples, found: Features) -> str:

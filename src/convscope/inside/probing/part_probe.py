@@ -7,9 +7,9 @@ import numpy as np
 from convscope.inside.probing.features import PENULTIMATE, Features, chosen_layers, features
 from convscope.inside.probing.figures import map_figure, probe_figure
 from convscope.inside.probing.probe import CLASSIFIERS, Probe, embedded, probe
-from convscope.inside.results.store import Result, Shelf, axis
+from convscope.inside.results.labelled_clips import SplitExamples, all_clips, at_most
+from convscope.inside.results.writer import Result, ResultWriter, axis
 from convscope.inside.subject.subject import Choice, Subject
-from convscope.inside.results.splits import SplitExamples, all_clips, at_most
 
 MOST_TRAIN, MOST_TEST = 4000, 2000
 """Clips, drawn from all: a support vector machine's time grows with their square."""
@@ -17,7 +17,7 @@ MOST_TRAIN, MOST_TEST = 4000, 2000
 MOST_MAPPED = 2000
 
 
-def look_probe(subject: Subject, choice: Choice, shelf: Shelf) -> None:
+def look_probe(subject: Subject, choice: Choice, writer: ResultWriter) -> None:
     """`probe`: the accuracy of three classifiers on each layer; `probe_map_LAYER`: a map of one.
 
     They are trained on the clips of train and validation and scored on those of test. The map is of
@@ -28,9 +28,9 @@ def look_probe(subject: Subject, choice: Choice, shelf: Shelf) -> None:
     if choice.layer is not None:
         found = {choice.layer: found[choice.layer]}
     rows = [row for each in found.values() for row in _rows(each, clips, choice.seed)]
-    shelf.table("probe", rows)
-    shelf.figure("probe", probe_figure(rows, _title(subject, clips)))
-    _map(subject, clips, found.get(PENULTIMATE) or next(iter(found.values())), choice, shelf)
+    writer.table("probe", rows)
+    writer.figure("probe", probe_figure(rows, _title(subject, clips)))
+    _map(subject, clips, found.get(PENULTIMATE) or next(iter(found.values())), choice, writer)
 
 
 def _rows(found: Features, clips: SplitExamples, seed: int) -> list[dict[str, Any]]:
@@ -63,13 +63,13 @@ def _title(subject: Subject, clips: SplitExamples) -> str:
 
 
 def _map(
-    subject: Subject, clips: SplitExamples, found: Features, choice: Choice, shelf: Shelf
+    subject: Subject, clips: SplitExamples, found: Features, choice: Choice, writer: ResultWriter
 ) -> None:
     shown = np.flatnonzero(clips.is_test)[:MOST_MAPPED]
     places = embedded(found.values[shown], choice.seed)
     examples = clips.examples.take(shown)
     names = [subject.class_name(int(label)) for label in examples.labels]
     axes = (axis("clip", examples.ids), axis("axis", ["x", "y"]))
-    shelf.array(f"probe_map_{found.layer}", Result(places, axes, "place on the map"))
+    writer.array(f"probe_map_{found.layer}", Result(places, axes, "place on the map"))
     title = f"{subject.name}: {found.layer} ({found.pooling}), {len(shown)} test clips, t-SNE"
-    shelf.figure(f"probe_map_{found.layer}", map_figure(places, names, title))
+    writer.figure(f"probe_map_{found.layer}", map_figure(places, names, title))

@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from convscope.inside.maps.maps import of_different_classes
 from convscope.inside.results.parts import NotApplicable
-from convscope.inside.tracing.record import answers
-from convscope.inside.results.store import Axis, axis
+from convscope.inside.results.writer import Axis, axis
 from convscope.inside.subject.subject import Examples, Subject
+from convscope.inside.tracing.record import answers
 from convscope.types import Waveform
 
 
@@ -54,6 +53,27 @@ def shown(subject: Subject, n: int) -> Shown:
     taken_for = [subject.class_name(int(k)) for k in predicted]
     titles = tuple(f"{n}, taken for {k}" for n, k in zip(names, taken_for, strict=True))
     return Shown(examples, inputs, predicted, names, titles)
+
+
+def of_different_classes(examples: Examples, n: int) -> Examples:
+    """At most n clips, the first of each of n classes that are spread evenly over all; where there
+    are fewer classes, more of each."""
+    order = np.argsort(examples.labels, kind="stable")
+    labels = examples.labels[order]
+    rank = np.arange(len(order)) - np.searchsorted(labels, labels)  # 0: the first of its class
+    if (rank == 0).sum() >= n:
+        order = order[rank == 0]
+        order = order[np.linspace(0, len(order) - 1, n).round().astype(int)]
+    else:
+        order = order[np.argsort(rank, kind="stable")][:n]
+    return examples.take(order)
+
+
+def evenly(order: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """At most so many of some indices, evenly spread over them."""
+    if len(order) <= most:
+        return order
+    return np.asarray(order[np.linspace(0, len(order) - 1, most).round().astype(int)])
 
 
 def waveform_of(subject: Subject, examples: Examples, i: int) -> Waveform:

@@ -12,7 +12,7 @@ from typing import Any
 from convscope.data.disk import writing_to
 from convscope.errors import UserError
 from convscope.inside.results.progress import Tell, silent
-from convscope.inside.results.store import Shelf
+from convscope.inside.results.writer import ResultWriter
 from convscope.run import within
 
 INDEX = "look.json"
@@ -40,7 +40,7 @@ class Look:
 
 
 def made(
-    part: str, of: str, out: Path, make: Callable[[Shelf], str | None], tell: Tell = silent
+    part: str, of: str, out: Path, make: Callable[[ResultWriter], str | None], tell: Tell = silent
 ) -> Look:
     """Make one part: its files come to a folder together, and are listed in its index.
 
@@ -48,7 +48,7 @@ def made(
         part: its name.
         of: what is looked at. What the index says of anything else is forgotten.
         out: the folder of the results.
-        make: puts the results on a shelf; gives the reason where it skips the part, else None.
+        make: puts the results on a writer; gives the reason where it skips the part, else None.
         tell: is told by `make` how far it is.
 
     Raises:
@@ -56,10 +56,10 @@ def made(
             no file comes.
     """
     with _together(out) as aside:
-        shelf = Shelf(out, aside, tell)
-        skipped = make(shelf)
-        look = Look(part, tuple(path.name for path in shelf.made), skipped)
-        shelf.text(INDEX, json.dumps(_index(of, look, within(out, INDEX)), indent=1) + "\n")
+        writer = ResultWriter(out, aside, tell)
+        skipped = make(writer)
+        look = Look(part, tuple(path.name for path in writer.made), skipped)
+        writer.text(INDEX, json.dumps(_index(of, look, within(out, INDEX)), indent=1) + "\n")
     return look
 
 

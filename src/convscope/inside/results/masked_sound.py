@@ -7,7 +7,7 @@ from convscope.data.config import SpectrogramConfig
 from convscope.types import Waveform
 
 
-def heard(waveform: Waveform, shares: NDArray[np.floating]) -> Waveform:
+def masked(waveform: Waveform, shares: NDArray[np.floating]) -> Waveform:
     """The sound times its map: y[t] = m[t] x[t].
 
     Args:
@@ -17,7 +17,7 @@ def heard(waveform: Waveform, shares: NDArray[np.floating]) -> Waveform:
     return np.asarray(waveform * shares, np.float32)
 
 
-def heard_in_frequency(
+def masked_in_frequency(
     waveform: Waveform, shares: NDArray[np.floating], config: SpectrogramConfig
 ) -> Waveform:
     """The sound whose spectrogram is weighted by a map over bins and frames.

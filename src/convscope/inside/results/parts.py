@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from convscope.errors import UserError
-from convscope.inside.results.store import Shelf
+from convscope.inside.results.writer import ResultWriter
 from convscope.inside.subject.subject import Choice, Subject
 
 
@@ -18,11 +18,11 @@ class Part:
 
     Attributes:
         summary: what it shows, in a line.
-        make: computes it and puts it on the shelf; raises NotApplicable, in its first lines, where
-            it makes no sense.
+        make: computes it and writes its results; raises NotApplicable, in its first lines, where it
+            makes no sense.
         is_default: whether it is made unless others are asked for.
     """
 
     summary: str
-    make: Callable[[Subject, Choice, Shelf], None]
+    make: Callable[[Subject, Choice, ResultWriter], None]
     is_default: bool = True

@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from convscope.data.spectrogram import FrontEnd
 from convscope.errors import UserError
 from convscope.inside.subject.clips import Preprocess, checked_show, examples_from
-from convscope.inside.tracing.untouched import untouched
-from convscope.inside.tracing.layers import forward
 from convscope.inside.subject.subject import Domain, Show, Subject, silence
+from convscope.inside.tracing.layers import forward
 from convscope.inside.tracing.target import number_of
+from convscope.inside.tracing.untouched import untouched
 from convscope.models.user_file import blamed, function_of, run_file
 from convscope.models.weights import load_weights
 from convscope.types import Shape

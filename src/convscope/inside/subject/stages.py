@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from convscope.errors import UserError
-from convscope.inside.tracing.untouched import untouched
+from convscope.inside.subject.subject import BATCH, Choice, Examples, Subject, chosen_unit
 from convscope.inside.tracing.layers import Layer, called, layer_named
 from convscope.inside.tracing.record import record
-from convscope.inside.subject.subject import BATCH, Choice, Examples, Subject, chosen_unit
 from convscope.inside.tracing.target import as_clips
 from convscope.inside.tracing.unit_names import Unit
+from convscope.inside.tracing.untouched import untouched
 
 Clips: TypeAlias = Tensor | NDArray[Any] | Sequence[Any] | Iterable[Tensor | NDArray[Any]]
 """(n_clips, …) as a net takes them, nested lists too; or batches of such tensors or arrays."""

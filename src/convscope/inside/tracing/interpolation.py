@@ -8,7 +8,7 @@ from torch import Tensor
 from convscope.inside.tracing.layers import Field
 
 
-def placed(maps: Tensor, fields: Sequence[Field], shape: Sequence[int]) -> Tensor:
+def interpolated(maps: Tensor, fields: Sequence[Field], shape: Sequence[int]) -> Tensor:
     """Maps (…, *positions) over the axes of the input: (…, *shape).
 
     A sample between the centres of two receptive fields has a share of both, by its distance; one
@@ -22,11 +22,11 @@ def placed(maps: Tensor, fields: Sequence[Field], shape: Sequence[int]) -> Tenso
     """
     first_axis = maps.dim() - len(shape)
     for axis, (field, n_samples) in enumerate(zip(fields, shape, strict=True), first_axis):
-        maps = _placed_along(maps.movedim(axis, -1), field, n_samples).movedim(-1, axis)
+        maps = _interpolated_along(maps.movedim(axis, -1), field, n_samples).movedim(-1, axis)
     return maps
 
 
-def _placed_along(maps: Tensor, field: Field, n_samples: int) -> Tensor:
+def _interpolated_along(maps: Tensor, field: Field, n_samples: int) -> Tensor:
     """(…, n_positions) over the samples of the last axis, linear between the centres."""
     n_positions = maps.shape[-1]
     samples = torch.arange(n_samples, dtype=torch.float64, device=maps.device)

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 from convscope.errors import UserError
 from convscope.inside.tracing.fields import Field as Field
 from convscope.inside.tracing.fields import Fields, fields_behind
-from convscope.inside.tracing.untouched import untouched
 from convscope.inside.tracing.trace import (
     ACTIVATIONS,
     CONVOLUTIONS,
@@ -29,6 +28,7 @@ from convscope.inside.tracing.trace import (
     tensors_in,
     watched,
 )
+from convscope.inside.tracing.untouched import untouched
 from convscope.settings import suggest
 
 Kind: TypeAlias = Literal["conv", "act", "dense", "logits"]
@@ -96,7 +96,7 @@ def traced(model: nn.Module, clip: Tensor) -> "tuple[Trace, Any]":
     """The operations of one forward pass, and its answer."""
     clip = clip.clone()  # a net may write on it
     trace = Trace()
-    with untouched(model), torch.no_grad(), watched(model, trace.begin, trace.heed):
+    with untouched(model), torch.no_grad(), watched(model, trace.begin, trace.on_operation):
         return trace, called(model, clip)
 
 
@@ -178,7 +178,9 @@ class Trace:
         self.ops.clear()
         self.fields = {id(clips): tuple(Field() for _ in clips.shape[2:])}
 
-    def heed(self, name: str, func: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def on_operation(
+        self, name: str, func: Call, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
         inputs = tensors_in([args, kwargs])
         seen = [(self.fields[id(x)], tuple(x.shape)) for x in inputs if id(x) in self.fields]
         weight = _weight(name, args, kwargs)

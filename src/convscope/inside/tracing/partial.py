@@ -33,7 +33,7 @@ def answers_of(model: nn.Module, clips: Tensor, layers: Mapping[str, Layer]) -> 
     def begin(_clips: Tensor) -> None:
         counts.clear()
 
-    def heed(name: str, func: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def on_operation(name: str, func: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         output = func(*args, **kwargs)
         for layer in wanted.get((name, counts[name]), ()):
             # An operation in place, such as ReLU(inplace=True), may come next and write over it.
@@ -43,6 +43,6 @@ def answers_of(model: nn.Module, clips: Tensor, layers: Mapping[str, Layer]) -> 
             raise _Enough
         return output
 
-    with watched(model, begin, heed), explained(model, clips), suppress(_Enough):
+    with watched(model, begin, on_operation), explained(model, clips), suppress(_Enough):
         model(clips)
     return answers

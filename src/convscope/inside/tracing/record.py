@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from convscope.inside.tracing.untouched import untouched
 from convscope.inside.tracing.layers import Layer, Operation, called, layer_named, layers_of
 from convscope.inside.tracing.trace import Call, watched
+from convscope.inside.tracing.untouched import untouched
 
 
 class Recorded(dict[str, Tensor]):
@@ -37,7 +37,7 @@ def record(model: nn.Module, layers: Sequence[str] | Mapping[str, Layer]) -> Ite
         UserError: for a layer that the net does not have, when it is called.
     """
     recorder = _Recorder(model, layers)
-    with watched(model, recorder.begin, recorder.heed):
+    with watched(model, recorder.begin, recorder.on_operation):
         yield recorder.recorded
 
 
@@ -58,7 +58,9 @@ class _Recorder:
                 self._names.setdefault(layer.call, []).append(name)
         self._counts.clear()
 
-    def heed(self, name: str, func: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def on_operation(
+        self, name: str, func: Call, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
         names = (self._names or {}).get((name, self._counts[name]), ())
         self._counts[name] += 1
         if not names:

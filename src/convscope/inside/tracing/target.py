@@ -131,3 +131,10 @@ class Attribution:
     values: NDArray[np.float32]
     scores: NDArray[np.float32]
     gap: NDArray[np.float32] | None = None
+
+
+def as_array(values: ArrayLike | Tensor) -> NDArray[np.float64]:
+    """An array in float64 of an array or a tensor, whatever its device, precision and graph."""
+    if isinstance(values, Tensor):
+        values = values.detach().to("cpu", torch.float64).numpy()
+    return np.asarray(values, dtype=np.float64)

@@ -54,20 +54,22 @@ ATTRIBUTES = frozenset({"T", "mT", "H", "mH", "data"})
 
 Call = Callable[..., Any]
 
-Heed = Callable[[str, Call, tuple[Any, ...], dict[str, Any]], Any]
+OnOperation = Callable[[str, Call, tuple[Any, ...], dict[str, Any]], Any]
 """Is given each operation, its name, function, arguments and keywords, and gives its result."""
 
 
 @contextmanager
-def watched(model: nn.Module, begin: Callable[[Tensor], None], heed: Heed) -> Iterator[None]:
-    """Within, every operation of a forward pass of `model` is handed to `heed`.
+def watched(
+    model: nn.Module, begin: Callable[[Tensor], None], on_operation: OnOperation
+) -> Iterator[None]:
+    """Within, every operation of a forward pass of `model` is handed to `on_operation`.
 
     Args:
         model: whose operations; those of others, such as a loss, are left alone.
         begin: called with the clips where a forward pass begins.
-        heed: called for each operation instead of it.
+        on_operation: called for each operation instead of it.
     """
-    watcher = _Watcher(heed)
+    watcher = _Watcher(on_operation)
 
     def enter(_module: nn.Module, args: Any, kwargs: Any) -> None:
         watcher.is_inside = False
@@ -98,9 +100,9 @@ def _clips_among(args: Any, kwargs: Any) -> Tensor:
 
 
 class _Watcher(TorchFunctionMode):
-    def __init__(self, heed: Heed) -> None:
+    def __init__(self, on_operation: OnOperation) -> None:
         super().__init__()
-        self._heed = heed
+        self._heed = on_operation
         self.is_inside = False
 
     def __torch_function__(

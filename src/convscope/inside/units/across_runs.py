@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 
-from convscope.inside.units.dead import DeadUnits, Limits, dead_units
-from convscope.inside.units.figures_runs import dead_runs_figure
 from convscope.inside.results.progress import Tell, silent
-from convscope.inside.results.store import Shelf
+from convscope.inside.results.writer import ResultWriter
 from convscope.inside.subject.stages import inputs_of, stages_of, with_some_clips
 from convscope.inside.subject.subject import Subject
+from convscope.inside.units.dead import DeadUnits, Limits, dead_units
+from convscope.inside.units.figures_runs import dead_runs_figure
 from convscope.run import Run
 
 MOST_CLIPS = 256
@@ -70,10 +70,10 @@ def dead_over_runs(
     return rows
 
 
-def put_dead_over_runs(rows: Sequence[RunLayer], shelf: Shelf) -> None:
+def put_dead_over_runs(rows: Sequence[RunLayer], writer: ResultWriter) -> None:
     """The table and picture of `dead_over_runs`."""
-    shelf.table("dead_runs", [asdict(row) for row in rows])
-    shelf.figure("dead_runs", dead_runs_figure([asdict(row) for row in rows]))
+    writer.table("dead_runs", [asdict(row) for row in rows])
+    writer.figure("dead_runs", dead_runs_figure([asdict(row) for row in rows]))
 
 
 def _run_rows(run: Run, subject: Subject, limits: Limits | None) -> Iterable[RunLayer]:

@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from convscope.inside.tracing.layers import Layer, layers_of
 from convscope.inside.subject.stages import Answer, Clips, answered, in_batches, stages_of
+from convscope.inside.tracing.layers import Layer, layers_of
 
 Numbers = NDArray[np.float64]
 

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 from torch import nn
 
-from convscope.inside.units.activity import BOUNDED, Activity, activity
-from convscope.inside.tracing.layers import Layer
 from convscope.inside.subject.stages import Clips
+from convscope.inside.tracing.layers import Layer
+from convscope.inside.units.activity import BOUNDED, Activity, activity
 
 
 @dataclass(frozen=True)

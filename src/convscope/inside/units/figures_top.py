@@ -48,11 +48,6 @@ class Cell:
     label: str
 
 
-def short(value: float) -> str:
-    """Three digits, or all of a larger whole number, without an exponent for it."""
-    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
-
-
 @style()
 def contact_sheet(
     title: str, rows: Mapping[str, Sequence[Cell]], rate_hz: int | None = None

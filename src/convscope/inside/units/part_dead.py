@@ -5,21 +5,21 @@ from typing import Any
 
 import numpy as np
 
+from convscope.inside.results.parts import NotApplicable
+from convscope.inside.results.writer import Result, ResultWriter, axis
+from convscope.inside.subject.stages import chosen_stages, inputs_of, unit_name, with_some_clips
+from convscope.inside.subject.subject import Choice, Examples, Subject
 from convscope.inside.units.activity import Activity, activity
 from convscope.inside.units.dead import DeadUnits, Limits, judged
 from convscope.inside.units.figures import class_units_figure, dead_layers_figure
-from convscope.inside.results.parts import NotApplicable
 from convscope.inside.units.selectivity import Selectivity, selectivity
-from convscope.inside.results.store import Result, Shelf, axis
-from convscope.inside.subject.stages import chosen_stages, inputs_of, unit_name, with_some_clips
-from convscope.inside.subject.subject import Choice, Examples, Subject
 
 MOST_CLIPS = 512
 
 Row = dict[str, Any]
 
 
-def look_dead(subject: Subject, choice: Choice, shelf: Shelf) -> None:
+def look_dead(subject: Subject, choice: Choice, writer: ResultWriter) -> None:
     """Dead, pinned and duplicate units of each layer, and what the units have to do with classes.
 
     At most 512 of the subject's clips are shown, of each class alike; `dead_clips` lists them.
@@ -39,12 +39,12 @@ def look_dead(subject: Subject, choice: Choice, shelf: Shelf) -> None:
     select = _selectivities(seen, subject.examples)
     by_chance = _selectivities(seen, _shuffled(subject.examples, choice.seed))
     summary = [_layer_row(dead[name], select.get(name), by_chance.get(name)) for name in dead]
-    shelf.table("dead_clips", _clip_rows(subject))
-    shelf.table("dead_units", _unit_rows(subject, dead, select))
-    shelf.table("dead_layers", summary)
-    shelf.figure("dead_layers", dead_layers_figure(summary, len(subject.examples)))
+    writer.table("dead_clips", _clip_rows(subject))
+    writer.table("dead_units", _unit_rows(subject, dead, select))
+    writer.table("dead_layers", summary)
+    writer.figure("dead_layers", dead_layers_figure(summary, len(subject.examples)))
     for name, each in select.items():
-        _put_classes(subject, name, each, shelf)
+        _put_classes(subject, name, each, writer)
 
 
 def _selectivities(seen: Mapping[str, Activity], examples: Examples) -> dict[str, Selectivity]:
@@ -138,12 +138,12 @@ def _class_columns(subject: Subject, select: Selectivity | None, unit: int) -> R
     }
 
 
-def _put_classes(subject: Subject, name: str, select: Selectivity, shelf: Shelf) -> None:
+def _put_classes(subject: Subject, name: str, select: Selectivity, writer: ResultWriter) -> None:
     """The mean responses of a layer's units to each class, as array and picture."""
     units = [unit_name(name, unit, subject.classes) for unit in range(len(select.means))]
     classes = [class_label(subject, label) for label in select.classes]
     values = np.stack([select.means, select.peaks, select.used])
     measures = ["mean positive response", "mean peak", "share of clips that drive it"]
     axes = (axis("measure", measures), axis("unit", units), axis("class", classes))
-    shelf.array(f"dead_{name}_classes", Result(values, axes, "response"))
-    shelf.figure(f"dead_{name}_classes", class_units_figure(name, select, classes))
+    writer.array(f"dead_{name}_classes", Result(values, axes, "response"))
+    writer.figure(f"dead_{name}_classes", class_units_figure(name, select, classes))

@@ -6,14 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.inside.units.figures_top import Cell, contact_sheet, short
-from convscope.inside.units.part_dead import class_label
+from convscope.figures import short
+from convscope.inside.results.examples import directions, pictured
 from convscope.inside.results.loudness import levelled
 from convscope.inside.results.parts import NotApplicable
 from convscope.inside.results.progress import Tell, step_of
-from convscope.inside.units.selectivity import selectivity, sparseness
-from convscope.inside.results.store import Result, Shelf, axis
-from convscope.inside.results.examples import directions, pictured
+from convscope.inside.results.writer import Result, ResultWriter, axis
 from convscope.inside.subject.stages import (
     answered,
     chosen_stages,
@@ -22,6 +20,9 @@ from convscope.inside.subject.stages import (
     with_some_clips,
 )
 from convscope.inside.subject.subject import Choice, Subject, chosen_unit
+from convscope.inside.units.figures_top import Cell, contact_sheet
+from convscope.inside.units.part_dead import class_label
+from convscope.inside.units.selectivity import selectivity, sparseness
 from convscope.inside.units.top_clips import Extremes, TopClips, TopTally
 from convscope.types import Waveform
 
@@ -40,7 +41,7 @@ FADE_SECONDS = 0.002
 Row = dict[str, Any]
 
 
-def look_top(subject: Subject, choice: Choice, shelf: Shelf) -> None:
+def look_top(subject: Subject, choice: Choice, writer: ResultWriter) -> None:
     """A table of all units and, of each layer's three most selective ones, a sheet and the sounds.
 
     At most 512 of the subject's clips are shown to the net, of each class alike. The stretches of
@@ -55,14 +56,14 @@ def look_top(subject: Subject, choice: Choice, shelf: Shelf) -> None:
         raise NotApplicable("there are no clips to choose from: give --clips DIR")
     subject = with_some_clips(subject, MOST_CLIPS, choice.seed)
     unit = chosen_unit(subject, choice)
-    tops = _tops(subject, choice, step_of(shelf.tell, 0, 2))
+    tops = _tops(subject, choice, step_of(writer.tell, 0, 2))
     for i, (top, order) in enumerate(tops):
-        step_of(shelf.tell, 1, 2)(i, len(tops))
+        step_of(writer.tell, 1, 2)(i, len(tops))
         units = order[:UNITS_A_LAYER].tolist() if unit is None else [unit.index]
-        _put_responses(subject, top, shelf)
-        _put_sheet(subject, top, units, shelf)
+        _put_responses(subject, top, writer)
+        _put_sheet(subject, top, units, writer)
         if len(subject.clip_shape) == 2 and subject.rate_hz is not None:
-            _put_sounds(subject, top, units, shelf)
+            _put_sounds(subject, top, units, writer)
 
 
 def _tops(subject: Subject, choice: Choice, tell: Tell) -> list[tuple[TopClips, NDArray[np.int64]]]:
@@ -102,13 +103,13 @@ def _most_selective(subject: Subject, means: NDArray[np.float32]) -> NDArray[np.
     return np.argsort(-np.nan_to_num(rank, nan=-1.0), kind="stable")
 
 
-def _put_responses(subject: Subject, top: TopClips, shelf: Shelf) -> None:
+def _put_responses(subject: Subject, top: TopClips, writer: ResultWriter) -> None:
     n_units, n = top.most.responses.shape
     values = np.stack([top.most.responses, top.least.responses])
     units = [unit_name(top.layer, unit, subject.classes) for unit in range(n_units)]
     axes = (axis("end", ["most", "least"]), axis("unit", units), axis("rank", range(1, n + 1)))
-    shelf.array(f"top_{top.layer}", Result(values, axes, "value that enters the activation"))
-    shelf.table(f"top_{top.layer}_clips", list(_rows(subject, top)))
+    writer.array(f"top_{top.layer}", Result(values, axes, "value that enters the activation"))
+    writer.table(f"top_{top.layer}_clips", list(_rows(subject, top)))
 
 
 def _rows(subject: Subject, top: TopClips) -> Iterator[Row]:
@@ -152,7 +153,7 @@ def _samples(subject: Subject, stretch: NDArray[np.int64]) -> tuple[int, int]:
     return start * stride, (stop - 1) * stride + window
 
 
-def _put_sheet(subject: Subject, top: TopClips, units: Sequence[int], shelf: Shelf) -> None:
+def _put_sheet(subject: Subject, top: TopClips, units: Sequence[int], writer: ResultWriter) -> None:
     size = _surroundings(subject, top)
     rows = {}
     for unit in units:
@@ -160,7 +161,7 @@ def _put_sheet(subject: Subject, top: TopClips, units: Sequence[int], shelf: She
         for end, extremes in (("most", top.most), ("least", top.least)):
             rows[f"{name}\n{end}"] = _cells(subject, extremes, unit, size)
     rate_hz = subject.rate_hz if subject.domain == "waveform" else None
-    shelf.figure(f"top_{top.layer}", contact_sheet(_title(subject, top, size), rows, rate_hz))
+    writer.figure(f"top_{top.layer}", contact_sheet(_title(subject, top, size), rows, rate_hz))
 
 
 def _surroundings(subject: Subject, top: TopClips) -> tuple[int, ...]:
@@ -225,7 +226,9 @@ def _from_0_to_1(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray((values - low) / max(high - low, 1e-12), np.float32)
 
 
-def _put_sounds(subject: Subject, top: TopClips, units: Sequence[int], shelf: Shelf) -> None:
+def _put_sounds(
+    subject: Subject, top: TopClips, units: Sequence[int], writer: ResultWriter
+) -> None:
     """For each unit the stretches of both ends, in turn, and the whole clips that drive it most."""
     assert subject.rate_hz is not None
     for unit in units:
@@ -233,9 +236,9 @@ def _put_sounds(subject: Subject, top: TopClips, units: Sequence[int], shelf: Sh
         for end, extremes in (("most", top.most), ("least", top.least)):
             waves = _waves(subject, extremes.clips[unit])
             cut = _cut_out(subject, waves, extremes.stretches[unit])
-            shelf.sound(f"{name}_{end}_stretches", in_turn(cut, subject.rate_hz), subject.rate_hz)
+            writer.sound(f"{name}_{end}_stretches", in_turn(cut, subject.rate_hz), subject.rate_hz)
         waves = _waves(subject, top.most.clips[unit])
-        shelf.sound(f"{name}_most_clips", in_turn(waves, subject.rate_hz), subject.rate_hz)
+        writer.sound(f"{name}_most_clips", in_turn(waves, subject.rate_hz), subject.rate_hz)
 
 
 def _waves(subject: Subject, clips: NDArray[np.int64]) -> list[Waveform]:

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from convscope.errors import UserError
-from convscope.inside.tracing.layers import Layer, layer_named, layers_of
 from convscope.inside.subject.stages import Answer, Clips, answered, in_batches, stages_of
+from convscope.inside.tracing.layers import Layer, layer_named, layers_of
 
 
 @dataclass(frozen=True)

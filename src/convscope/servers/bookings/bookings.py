@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 
 from convscope.errors import UserError
 from convscope.servers.bookings.booking import Booking
+from convscope.servers.bookings.times import parse_moment
 from convscope.servers.collect_settings import BookingsSettings
 from convscope.servers.servers_file import ServersFile
 from convscope.servers.sheet_interface import Rows, Sheet, printable
-from convscope.servers.bookings.times import parse_moment
 from convscope.settings import suggest
 
 MOST_GPUS = 64

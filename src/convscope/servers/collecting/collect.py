@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
-from convscope.servers.servers_file import Server, ServersFile
-from convscope.servers.sensing.state import Poll, ServerState, after
 from convscope.servers.collecting.status import change_lines, unknown_logins
+from convscope.servers.sensing.state import Poll, ServerState, after
+from convscope.servers.servers_file import Server, ServersFile
 
 MOST_AT_ONCE = 128
 """More servers wait for a free hand: each that is asked is a process here."""

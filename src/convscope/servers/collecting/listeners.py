@@ -13,13 +13,13 @@ from convscope.servers.bookings.booking import Booking
 from convscope.servers.bookings.bookings import read_bookings
 from convscope.servers.collecting.collect import Listener, Reporter, States, Tell
 from convscope.servers.collecting.history import History, state_folder
-from convscope.servers.sheet.publish import as_text, texts, write_csv
-from convscope.servers.servers_file import ServersFile
 from convscope.servers.collecting.webhook import Webhook
+from convscope.servers.servers_file import ServersFile
+from convscope.servers.sheet.publish import as_text, texts, write_csv
 
 if TYPE_CHECKING:
-    from convscope.servers.sheet_interface import Sheet
     from convscope.servers.sheet.listener import SheetListener
+    from convscope.servers.sheet_interface import Sheet
 
 Show = Callable[[str], None]
 
@@ -65,8 +65,8 @@ def _sheet(servers: ServersFile, tell: Tell) -> Iterator["SheetListener"]:
 
 
 def _opened(servers: ServersFile, tell: Tell) -> tuple["Sheet", "SheetListener"]:
-    from convscope.servers.sheet.open_sheet import open_google_sheet
     from convscope.servers.sheet.listener import SheetListener
+    from convscope.servers.sheet.open_sheet import open_google_sheet
 
     assert servers.sheet is not None
     sheet = open_google_sheet(servers.sheet)

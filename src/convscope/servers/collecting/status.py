@@ -11,8 +11,8 @@ from rich.text import Text
 
 from convscope.servers.collect_settings import CollectSettings
 from convscope.servers.sensing.record import MachineRecord
-from convscope.servers.servers_file import ServersFile
 from convscope.servers.sensing.state import ServerState
+from convscope.servers.servers_file import ServersFile
 
 Row = dict[str, Any]
 

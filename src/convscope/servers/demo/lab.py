@@ -10,15 +10,15 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from convscope.servers.collecting.collect import Listeners, Reporter, States, collect_once
+from convscope.servers.collecting.history import History
+from convscope.servers.collecting.webhook import Webhook
 from convscope.servers.demo.fake_people import People
 from convscope.servers.demo.fake_sheets import FakeSheets, fake_sheets
 from convscope.servers.demo.fake_spreadsheet import Spreadsheet
-from convscope.servers.collecting.history import History
-from convscope.servers.sheet.open_sheet import open_google_sheet
+from convscope.servers.sensing.state import Poll
 from convscope.servers.servers_file import Server, ServersFile
 from convscope.servers.sheet.listener import SheetListener
-from convscope.servers.sensing.state import Poll
-from convscope.servers.collecting.webhook import Webhook
+from convscope.servers.sheet.open_sheet import open_google_sheet
 
 GIB = 2**30
 MINUTE = 60.0

@@ -26,8 +26,8 @@ from pathlib import Path
 from convscope.errors import UserError
 from convscope.servers.sensing.record import parse_record, with_clock
 from convscope.servers.sensing.sensor import one_line
-from convscope.servers.servers_file import Server
 from convscope.servers.sensing.state import Poll
+from convscope.servers.servers_file import Server
 
 MOST_BYTES = 2**20
 """A longer answer is cut off; that of a machine with 16 busy GPUs has some 20 kB."""

@@ -9,11 +9,11 @@ from contextlib import suppress
 from convscope.errors import UserError
 from convscope.servers.bookings.booking import Booking
 from convscope.servers.bookings.bookings import read_bookings
-from convscope.servers.sheet.publish import texts
-from convscope.servers.servers_file import ServersFile
-from convscope.servers.sheet_interface import Sheet, SheetBusy, SheetRefused, printable
-from convscope.servers.sheet.table import SheetTable
 from convscope.servers.sensing.state import ServerState
+from convscope.servers.servers_file import ServersFile
+from convscope.servers.sheet.publish import texts
+from convscope.servers.sheet.table import SheetTable
+from convscope.servers.sheet_interface import Sheet, SheetBusy, SheetRefused, printable
 
 LOOKS = 6
 """So often in one tick the sheet is read, and mended where people moved things meanwhile."""

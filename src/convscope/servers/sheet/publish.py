@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 from convscope.servers.bookings.booking import Booking
 from convscope.servers.bookings.bookings import conflicts, say_time
-from convscope.servers.servers_file import ServersFile
 from convscope.servers.sensing.state import ServerState
+from convscope.servers.servers_file import ServersFile
 
 GIB = 2**30
 UNKNOWN = "?"

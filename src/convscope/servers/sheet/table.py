@@ -1,11 +1,11 @@
 """Our columns in the lab's sheet: found by their tags, made where they are missing, kept right."""
 
 from convscope.errors import UserError
-from convscope.servers.sheet.publish import COLUMNS, Texts
 from convscope.servers.servers_file import ServersFile
-from convscope.servers.sheet_interface import Changes, Rows, Sheet, tag_of
 from convscope.servers.sheet.cells import Table, Wanted, changes, find_names, own_names
 from convscope.servers.sheet.lease import Lease, lease_of
+from convscope.servers.sheet.publish import COLUMNS, Texts
+from convscope.servers.sheet_interface import Changes, Rows, Sheet, tag_of
 
 LEASE_TICKS = 3
 SERVER = "server"

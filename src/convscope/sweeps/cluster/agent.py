@@ -17,15 +17,15 @@ import convscope
 from convscope.errors import RunFailed, UserError
 from convscope.run import Run
 from convscope.servers.sensing.sensor import read_machine
+from convscope.sweeps.cluster.node_folder import NodeFolder
 from convscope.sweeps.cluster.transfer import Changes, Files, put
-from convscope.sweeps.planning.config import SweepConfig
 from convscope.sweeps.driving.folder import WORKERS_LOG
-from convscope.sweeps.local.pool import LocalPool
 from convscope.sweeps.driving.messages import Ended, Event, Slot, Task
 from convscope.sweeps.driving.monitor import Reading
-from convscope.sweeps.planning.plan import PlannedCell
-from convscope.sweeps.cluster.node_folder import Scratch
+from convscope.sweeps.local.pool import LocalPool
 from convscope.sweeps.local.slots import cores, local_slots
+from convscope.sweeps.planning.config import SweepConfig
+from convscope.sweeps.planning.plan import PlannedCell
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class Agent:
         Raises:
             UserError: where none can be.
         """
-        self._scratch = Scratch()
+        self._scratch = NodeFolder()
         self._out, self._log = self._scratch.path / "runs", self._scratch.path / WORKERS_LOG
         self._out.mkdir()
         self._log.touch()

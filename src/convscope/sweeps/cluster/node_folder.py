@@ -12,7 +12,7 @@ from convscope.folder_lock import locked
 PREFIX = "convscope-agent-"
 
 
-class Scratch:
+class NodeFolder:
     """A folder of this process among the temporary ones, locked while it is in use."""
 
     def __init__(self) -> None:

@@ -17,12 +17,12 @@ from convscope.errors import RunFailed, UserError
 from convscope.models.spec import make_spec
 from convscope.run import Run
 from convscope.sweeps.cluster.agent import Agent, AgentOrder, Answer, Begin, End, Room, Share
-from convscope.sweeps.cluster.transfer import Away, kept
-from convscope.sweeps.planning.config import SweepConfig
-from convscope.sweeps.driving.folder import WORKERS_LOG, SweepFolder
 from convscope.sweeps.cluster.head_node import Head, Node, connect
+from convscope.sweeps.cluster.transfer import Away, kept
+from convscope.sweeps.driving.folder import WORKERS_LOG, SweepFolder
 from convscope.sweeps.driving.messages import Ended, Event, Slot, Task
 from convscope.sweeps.driving.monitor import Reading
+from convscope.sweeps.planning.config import SweepConfig
 from convscope.sweeps.planning.plan import PlannedCell
 from convscope.training.attempt import Held
 

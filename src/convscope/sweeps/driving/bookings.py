@@ -10,8 +10,8 @@ from typing import TypeAlias
 from convscope.servers.bookings.booked import why_booked
 from convscope.servers.bookings.bookings import read_bookings, without_past
 from convscope.servers.bookings.latest_bookings import LatestBookings
-from convscope.servers.sheet.open_sheet import open_google_sheet
 from convscope.servers.servers_file import ServersFile
+from convscope.servers.sheet.open_sheet import open_google_sheet
 
 WhyBooked: TypeAlias = Callable[[str, int | None], str | None]
 """Why a GPU of a host, by its index, is not ours to use now, in words; None where it is.

@@ -10,12 +10,12 @@ from convscope.errors import RunFailed
 from convscope.folder_lock import is_locked
 from convscope.run import Run
 from convscope.sweeps.driving.cells import Standing, SweepCell, duration
-from convscope.sweeps.planning.config import SweepConfig
 from convscope.sweeps.driving.folder import SweepFolder
 from convscope.sweeps.driving.messages import Ended, EpochKept, Event, Loading, Slot, Stepped, Task
 from convscope.sweeps.driving.monitor import Reading
 from convscope.sweeps.driving.pace import Pace
 from convscope.sweeps.driving.politeness import Politeness
+from convscope.sweeps.planning.config import SweepConfig
 from convscope.training.attempt import Held, held
 
 POLL_SECONDS = 0.2

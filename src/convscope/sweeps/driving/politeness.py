@@ -4,8 +4,8 @@ import getpass
 from collections.abc import Callable, Sequence
 
 from convscope.servers.admission.admission import find_gpu, must_pause, why_wait
-from convscope.servers.bookings.booked import NO_GPU
 from convscope.servers.admission.limits import Limits
+from convscope.servers.bookings.booked import NO_GPU
 from convscope.sweeps.driving.bookings import WhyBooked, nobody
 from convscope.sweeps.driving.cells import SweepCell
 from convscope.sweeps.driving.messages import Slot

@@ -4,8 +4,8 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from convscope.sweeps.planning.config import SweepConfig
 from convscope.sweeps.driving.messages import Slot
+from convscope.sweeps.planning.config import SweepConfig
 from convscope.sweeps.planning.plan import PlannedCell
 
 WORKERS_PER_GPU = 4

@@ -2,9 +2,10 @@
 
 It is run as a process of its own, so that what it holds of a GPU is let go of:
 
-    python -m convscope.sweeps.local.speedup < CELLS    a JSON list of `Cell.config`, of one `likeness`
+    python -m convscope.sweeps.local.speedup < CELLS
 
-prints {"alone": clips a second, "together": clips a second}.
+reads a JSON list of `Cell.config`, of one `likeness`, and prints
+{"alone": clips a second, "together": clips a second}.
 """
 
 import json
@@ -44,7 +45,7 @@ class Speeds:
         return self.together / self.alone
 
     @property
-    def pays(self) -> bool:
+    def worthwhile(self) -> bool:
         return self.ratio >= WORTH
 
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from convscope.sweeps.driving.cells import SweepCell
 from convscope.sweeps.driving.driver import Pool, Sweep
 from convscope.sweeps.driving.messages import Slot
-from convscope.sweeps.local.speedup import Speeds
 from convscope.sweeps.driving.politeness import Politeness
+from convscope.sweeps.local.speedup import Speeds
 from convscope.training.cell import Cell
 from convscope.training.together.fit_together import likeness
 
@@ -93,7 +93,7 @@ def those_that_pay(
             known[key] = measured(group)
             log(_in_words(group, known[key]))
         speeds = known[key]
-        if isinstance(speeds, Speeds) and speeds.pays:
+        if isinstance(speeds, Speeds) and speeds.worthwhile:
             kept.append(group)
     return kept
 
@@ -137,5 +137,5 @@ def _in_words(group: Sequence[Cell], speeds: Speeds | str) -> str:
     who = f"{len(group)} cells like {group[0].name}"
     if isinstance(speeds, str):
         return f"{who} are trained alone, as no measurement was possible: {speeds}"
-    how = "together" if speeds.pays else "alone"
+    how = "together" if speeds.worthwhile else "alone"
     return f"{who} are trained {how}: together {speeds.ratio:.1f} times as fast"

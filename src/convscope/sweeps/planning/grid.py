@@ -11,7 +11,7 @@ from convscope.errors import UserError
 from convscope.recipe import put, read_recipe
 from convscope.settings import validated
 from convscope.sweeps.planning.config import AXIS_SECTIONS, GridConfig, SweepConfig, matches, same
-from convscope.sweeps.planning.overrides import lay
+from convscope.sweeps.planning.overrides import override
 from convscope.sweeps.planning.size import size_of
 from convscope.training.cell import Cell, make_cell
 
@@ -52,7 +52,7 @@ def read_sweep(paths: Sequence[Path], assignments: Sequence[str] = ()) -> SweepR
     for path in paths:
         recipe = read_recipe(path)
         for assignment in assignments:
-            lay(recipe, assignment)
+            override(recipe, assignment)
         recipes.append(recipe)
     names = [str(path) for path in paths] if len(paths) > 1 else None
     return make_sweep(recipes, Path(paths[0]).stem, names)

@@ -8,7 +8,7 @@ from convscope.recipe import parse_value, put, split_assignment, split_at_commas
 from convscope.sweeps.planning.config import SEED, check_axis_key, matches
 
 
-def lay(recipe: dict[str, Any], assignment: str) -> None:
+def override(recipe: dict[str, Any], assignment: str) -> None:
     """Lay one assignment over a recipe.
 
     An axis that the recipe has for the key gives way to it, and so does an entry of `grid.exclude`

@@ -16,9 +16,9 @@ import torch
 from torch import nn
 
 from convscope.errors import NoRoom, UserError
-from convscope.training.config import TrainConfig
 from convscope.training.accumulation.memory import halved, if_it_fits
 from convscope.training.accumulation.noise import WholeBatchNoise
+from convscope.training.config import TrainConfig
 
 Result = TypeVar("Result")
 
@@ -43,7 +43,7 @@ def check_micro_batch(config: TrainConfig, batch_norm: bool) -> None:
         )
 
 
-class Pieces:
+class MicroBatches:
     """A net's batches in pieces, as few as memory allows.
 
     Attributes:

@@ -35,7 +35,7 @@ def why_no_graph(
     if device.type != "cuda":
         return "no CUDA"
     if not isinstance(spec, ConvNetSpec):
-        return "a net of one's own"
+        return "a user-defined net"
     if not isinstance(optimizer, torch.optim.Adam):
         return "for Adam alone"
     return None

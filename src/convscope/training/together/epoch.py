@@ -22,11 +22,17 @@ from torch.nn import functional as F
 
 from convscope.errors import RunFailed
 from convscope.training import seeding
-from convscope.training.together.autocast import Autocast
-from convscope.training.together.random_numbers import Places, Stream, drawn, places, without_drawing
 from convscope.training.engine import Engine
-from convscope.training.together.batches import JointBatch, JointBatches
 from convscope.training.optimizer import learning_rate
+from convscope.training.together.autocast import Autocast
+from convscope.training.together.batches import JointBatch, JointBatches
+from convscope.training.together.random_numbers import (
+    Places,
+    Stream,
+    places,
+    random_numbers,
+    without_drawing,
+)
 from convscope.training.together.stack import Stack
 
 Row = dict[str, float]
@@ -110,7 +116,7 @@ class JointEpoch:
         of_cells = []
         for engine, stream in zip(self._engines, self._streams, strict=True):
             with stream.active():
-                of_cells.append(drawn(engine.net, there))
+                of_cells.append(random_numbers(engine.net, there))
         layers = zip(there, zip(*of_cells, strict=True), strict=True) if there else ()
         return {f"{name}.numbers": torch.stack(of_layer) for name, of_layer in layers}
 

@@ -12,13 +12,13 @@ import torch
 from convscope.data.dataset import Dataset
 from convscope.models.spec import ConvNetSpec
 from convscope.run import Run
+from convscope.training.accumulation.memory import if_it_fits, is_out_of_memory, reset_peak
 from convscope.training.attempt import attempt
 from convscope.training.cell import Cell
 from convscope.training.engine import Engine, pick_device
+from convscope.training.fast.resident import Feed
 from convscope.training.fit import SILENT, Training, Watcher
 from convscope.training.together.epoch import JointEpoch, Row
-from convscope.training.accumulation.memory import if_it_fits, is_out_of_memory, reset_peak
-from convscope.training.fast.resident import Feed
 
 FREE = {
     "model": {"dropout", "initializer"},

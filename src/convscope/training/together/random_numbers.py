@@ -93,7 +93,7 @@ def places(net: nn.Module, clips: Tensor) -> Places:
     return found
 
 
-def drawn(net: nn.Module, there: Places) -> list[Tensor]:
+def random_numbers(net: nn.Module, there: Places) -> list[Tensor]:
     """The numbers of one step, drawn as `net` would: dropout masks over 1 − rate, and slopes."""
     return [_drawn(net.get_submodule(name), ones) for name, ones in there.items()]
 

@@ -67,13 +67,13 @@ def axis(name: str, values: ArrayLike, unit: str = "") -> Axis:
     return Axis(name, np.asarray(values), unit)
 
 
-class Shelf:
+class ResultWriter:
     """A folder of results; each file is written whole or not at all.
 
     Args:
         folder: where; it is made when the first file comes.
         aside: where files wait that are to come into the folder together; None: they do not.
-        tell: is told by who fills the shelf how far that is.
+        tell: is told by who fills the writer how far that is.
     """
 
     def __init__(self, folder: Path, aside: Path | None = None, tell: Tell = silent) -> None:
