@@ -45,7 +45,7 @@ clean:  ## remove .venv and every cache; runs, data and the demo's page stay
 	rm -rf src/*.egg-info
 
 # Written last, so an installation that was broken off is taken up again by the next call.
-$(INSTALLED): pyproject.toml constraints.txt src/convscope/__init__.py
+$(INSTALLED): pyproject.toml constraints.txt src/convscope/version.py
 	@test -n "$(PYTHON)" || $(call stop,there is no python3)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || $(call stop,$(PYTHON) is older)
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \

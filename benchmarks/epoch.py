@@ -22,7 +22,7 @@ from recordings import words_folder
 
 from convscope.data.dataset import Dataset
 from convscope.data.load import load_dataset
-from convscope.recipe import read_cell
+from convscope.recipes import read_cell
 from convscope.training.accumulation.memory import peak_memory, reset_peak
 from convscope.training.cell import Cell
 from convscope.training.engine import Engine, pick_device
@@ -33,7 +33,7 @@ DECODING_GOAL, CACHE_GOAL = 40.0, 1.0
 
 UNTIL_THE_FIRST_STEP = """
 import json, os, sys, time
-from convscope.cli.watch import TrainingBar
+from convscope.progress.training_bar import TrainingBar
 
 def step(*_):
     told = {"at": time.time(), "cpu_seconds": time.process_time()}

@@ -16,8 +16,8 @@ from typing import Annotated
 import typer
 from measure import Row, tell
 
-from convscope.cli.train import load
-from convscope.recipe import read_cell
+from convscope.api.training import load
+from convscope.recipes import read_cell
 from convscope.training.fit import Watcher, fit
 
 RECIPES = Path(__file__).parents[1] / "recipes"

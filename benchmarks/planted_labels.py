@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from rich.box import SIMPLE
 from rich.table import Table
 
+from convscope.api.training import load
 from convscope.cli.show import print_table
-from convscope.cli.train import load
 from convscope.data.dataset import Dataset
 from convscope.inside.cleaning.clean import (
     FOLDS,

@@ -28,7 +28,7 @@ from torch.nn import functional as F
 from convscope.data.dataset import Dataset
 from convscope.data.load import load_dataset
 from convscope.errors import UserError
-from convscope.recipe import read_cell
+from convscope.recipes import read_cell
 from convscope.training.augment import AugmentConfig
 from convscope.training.cell import Cell, make_cell
 from convscope.training.engine import EVALUATION_BATCH, pick_device

@@ -17,10 +17,10 @@ import typer
 from rich.box import SIMPLE
 from rich.table import Table
 
+from convscope.api.training import load
 from convscope.cli.show import print_table
-from convscope.cli.train import load
-from convscope.cli.watch import TrainingBar
-from convscope.recipe import read_cell
+from convscope.progress.training_bar import TrainingBar
+from convscope.recipes import read_cell
 from convscope.training.fit import fit
 
 RECIPES = Path(__file__).parents[1] / "recipes"

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from convscope.errors import UserError
-from convscope.recipe import has_top_level_comma, read_cell, split_at_commas
+from convscope.recipes import has_top_level_comma, read_cell, split_at_commas
 from convscope.sweeps.planning.grid import read_sweep
 from convscope.training.cell import make_cell
 

@@ -8,7 +8,7 @@ import pytest
 from convscope.models.describe import describe
 from convscope.models.families import FAMILIES
 from convscope.models.rows import n_params
-from convscope.recipe import read_recipe
+from convscope.recipes import read_recipe
 from convscope.sweeps.planning.grid import read_sweep
 from convscope.training.cell import Cell
 

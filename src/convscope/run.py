@@ -17,10 +17,10 @@ from typing import Any, BinaryIO, TypeVar
 
 import yaml
 
-from convscope import __version__
 from convscope.errors import UserError
 from convscope.names import find_path
 from convscope.run_text import keys_and_values, rows_of_numbers, sections, text_of
+from convscope.version import __version__
 
 CONFIG = "config.yaml"
 ENVIRONMENT = "environment.json"

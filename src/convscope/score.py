@@ -8,7 +8,7 @@ import numpy as np
 from convscope.data.config import DataConfig
 from convscope.data.dataset import Dataset
 from convscope.errors import UserError
-from convscope.recipe import assign
+from convscope.recipes import assign
 from convscope.scores.metrics import Scores, confusion_matrix, scores
 from convscope.settings import validated
 from convscope.training.cell import data_kind

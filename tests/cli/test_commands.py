@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from convscope.cli.bar import Bar
 from convscope.cli.commands import Terminated, computing, heed_sigterm, resumable
+from convscope.progress.bar import Bar
 
 Convscope = Callable[..., Any]
 

@@ -15,7 +15,7 @@ from convscope.inside.results.parts import Part
 from convscope.inside.results.writer import ResultWriter
 from convscope.inside.subject.module_subject import OwnModule, subject_of_module
 from convscope.inside.subject.subject import Choice, Subject
-from convscope.look import look
+from convscope.looking import look
 
 Convscope = Callable[..., Any]
 

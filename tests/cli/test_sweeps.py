@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from convscope.cli.sweep_view import LineView
+from convscope.progress.sweep_view import LineView
 from convscope.run import Run
 
 Convscope = Callable[..., Any]

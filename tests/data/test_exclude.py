@@ -20,7 +20,7 @@ from convscope.data.exclude import (
 )
 from convscope.data.load import load_dataset
 from convscope.errors import UserError
-from convscope.recipe import read_cell
+from convscope.recipes import read_cell
 from convscope.training.cell import Cell, make_cell
 
 Make = Callable[..., Path]

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from convscope import __version__
 from convscope.cli import board, data, look, runs, servers, sweep, sweeps, tour, train
 from convscope.cli.commands import Commands, heed_sigterm
+from convscope.version import __version__
 
 app = typer.Typer(
     name="convscope",

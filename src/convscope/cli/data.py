@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from convscope.cli.commands import Group, resumable
-from convscope.cli.show import Json, print_json, print_line, print_table, progress_bar
+from convscope.cli.show import Json, print_json, print_line, print_table
 
 Folder = Annotated[
     Path, typer.Argument(help="The folder of the data.", metavar="DIR", readable=False)
@@ -32,6 +32,7 @@ def make_words(
 ) -> None:
     """Synthesise the reports' 16 words with espeak-ng, in the real set's layout and split."""
     from convscope.data.synthetic_words import make_words as synthesise
+    from convscope.progress.bar import progress_bar
 
     with resumable(), progress_bar("synthesising") as tell:
         made = synthesise(folder, clips, seed, workers=workers, progress=tell)
@@ -50,6 +51,7 @@ def get(
 ) -> None:
     """Download a data set, verify and unpack it; the same command again resumes."""
     from convscope.data.speech_commands import get_speech_commands
+    from convscope.progress.bar import progress_bar
 
     with resumable(), progress_bar(source.value) as tell:
         unpacked = get_speech_commands(folder, tell)
@@ -60,6 +62,7 @@ def check(folder: Folder, json: Json = False) -> None:
     """What is in a folder, per class and split, and every file that is broken, by name."""
     from convscope.data.check import check_folder
     from convscope.data.check_table import count_table, problem_lines
+    from convscope.progress.bar import progress_bar
 
     with progress_bar("reading") as tell:
         report = check_folder(folder, progress=tell)

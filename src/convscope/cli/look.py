@@ -8,7 +8,7 @@ import typer
 from convscope.cli.board import refuse_idle
 from convscope.cli.commands import computing
 from convscope.cli.look_runs import are_several, look_over
-from convscope.cli.show import Json, TrustCode, log_to_stderr, naming_bar, print_json, progress_bar
+from convscope.cli.show import Json, TrustCode, log_to_stderr, print_json
 
 if TYPE_CHECKING:
     from convscope.inside.results.index import Look
@@ -73,8 +73,9 @@ def look(
     """What a net has learned: filters, maps, preferred sounds and images, where it looks."""
     from convscope.inside.subject.module_subject import OwnModule, subject_of_module
     from convscope.inside.subject.subject import Choice
-    from convscope.look import chosen_parts
-    from convscope.look import look as look_inside
+    from convscope.looking import chosen_parts
+    from convscope.looking import look as look_inside
+    from convscope.progress.bar import naming_bar
     from convscope.run import within
 
     log_to_stderr()
@@ -113,6 +114,7 @@ def _is_run(net: str) -> bool:
 
 def _of_run(folder: Path, clips: Path | None, n_clips: int, trust_code: bool) -> "Subject":
     from convscope.inside.subject.run_subject import subject_of_run
+    from convscope.progress.bar import progress_bar
     from convscope.run import Run
 
     with progress_bar("decoding") as bar:

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from convscope.cli.show import naming_bar, warn
+from convscope.cli.show import warn
 from convscope.errors import UserError
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ def look_over(
         UserError: for another part, for what holds no runs, or where none is done.
     """
     from convscope.inside.subject.run_subject import subject_of_run
-    from convscope.look import look_over_runs
+    from convscope.looking import look_over_runs
+    from convscope.progress.bar import naming_bar
 
     if list(parts) != ["dead"]:
         raise UserError(

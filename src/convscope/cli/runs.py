@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from convscope.cli.commands import computing
-from convscope.cli.show import Assignments, Json, TrustCode, print_json, print_table, warn
+from convscope.cli.show import (
+    Assignments,
+    Json,
+    TrustCode,
+    log_to_stderr,
+    print_json,
+    print_table,
+    warn,
+)
 
 if TYPE_CHECKING:
     from convscope.run import Run
@@ -80,12 +88,13 @@ def score(
     json: Json = False,
 ) -> None:
     """Score a run on other data: data.folder=DIR, and other data.* keys."""
-    from convscope.cli.train import load
+    from convscope.api.training import load
     from convscope.run import Run
     from convscope.score import other_data, score_on
     from convscope.scores.table import class_table
     from convscope.training.checkpoint import load_trained
 
+    log_to_stderr()
     with computing():
         trained = load_trained(Run.existing(run), trust_code=trust_code)
         data = load(other_data(trained, assignments or []), for_training=False)

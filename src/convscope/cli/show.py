@@ -3,8 +3,6 @@
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -62,22 +60,3 @@ class _Warnings(logging.Handler):
 def log_to_stderr() -> None:
     """Warnings of the library as lines on standard error."""
     logging.basicConfig(level=logging.WARNING, handlers=[_Warnings()])
-
-
-@contextmanager
-def progress_bar(what: str) -> Iterator[Callable[[float, float], None]]:
-    """A bar on standard error; it yields the function to tell (done, total), which shows it."""
-    with naming_bar() as tell:
-        yield lambda done, total: tell(what, done, total)
-
-
-@contextmanager
-def naming_bar() -> Iterator[Callable[[str, float, float], None]]:
-    """A progress bar that is also told what is being done: (what, done, total)."""
-    from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
-
-    from convscope.cli.bar import Bar
-
-    columns = BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Bar("", *columns) as bar:
-        yield lambda what, done, total: bar.tell(description=what, completed=done, total=total)

@@ -130,7 +130,7 @@ def _print_plan(recipe: "SweepRecipe", out: Path, json: bool) -> None:
 
 
 def _train(recipe: "SweepRecipe", out: Path, where: "Where", new_data: bool) -> "Standing":
-    from convscope.cli.sweep_view import sweep_view
+    from convscope.progress.sweep_view import sweep_view
     from convscope.sweeps.run_sweep import run_sweep
 
     with resumable(), computing(), sweep_view() as view:

@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from convscope.cli.commands import computing, resumable
-from convscope.cli.show import Assignments, Json, log_to_stderr, print_json, print_table, warn
+from convscope.cli.show import Assignments, Json, log_to_stderr, print_json, print_table
 
 if TYPE_CHECKING:
-    from convscope.data.config import DataConfig
-    from convscope.data.dataset import Dataset
     from convscope.run import Run
     from convscope.training.cell import Cell
 
@@ -31,7 +29,7 @@ def describe(recipe: Recipe, assignments: Assignments = None, json: Json = False
     from convscope.data.load import class_names
     from convscope.models.describe import describe as rows_of
     from convscope.models.table import layer_table, layers_as_json
-    from convscope.recipe import read_cell
+    from convscope.recipes import read_cell
     from convscope.training.cell import check_network
 
     with computing():
@@ -52,7 +50,7 @@ def train(
     json: Json = False,
 ) -> None:
     """Train one cell; the same command again goes on where it stopped."""
-    from convscope.recipe import read_cell
+    from convscope.recipes import read_cell
 
     log_to_stderr()
     with computing():
@@ -65,33 +63,12 @@ def train(
 
 
 def _fit(cell: "Cell", out: Path) -> "Run":
-    """Train a cell, once all is checked that can be without its data."""
-    from convscope.cli.watch import TrainingBar
+    """Train a cell; an interruption says whether there is something to go on from."""
+    from convscope.api.training import train_cell
     from convscope.run import STATE
-    from convscope.training.cell import check_network
-    from convscope.training.engine import pick_device
-    from convscope.training.fit import fit
 
-    check_network(cell)
-    pick_device(cell.train.device)
-    state = out / cell.name / STATE
-    with resumable(state.is_file), TrainingBar(cell.train.epochs) as bar:
-        return fit(cell.model, load(cell.data), cell.train, out, bar)
-
-
-def load(config: "DataConfig", for_training: bool = True) -> "Dataset":
-    """The data with a progress bar while it is decoded, and a word on what was left out."""
-    from convscope.cli.show import progress_bar
-    from convscope.data.load import load_dataset
-
-    with progress_bar("decoding") as tell:
-        data = load_dataset(config, progress=tell, for_training=for_training)
-    if data.n_excluded:
-        warn(f"{data.n_excluded} clips left out, as data.exclude says")
-    if data.left_out:
-        first = data.left_out[0]
-        warn(f"{len(data.left_out)} bad files left out, such as {first.path} ({first.reason})")
-    return data
+    with resumable((out / cell.name / STATE).is_file):
+        return train_cell(cell, out, progress=True)
 
 
 def _summary(run: "Run") -> dict[str, Any]:

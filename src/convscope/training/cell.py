@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 
-from convscope import __version__
 from convscope.data.config import DATA_KINDS, DataConfig
 from convscope.errors import UserError
 from convscope.models.describe import describe
@@ -15,6 +14,7 @@ from convscope.settings import validated
 from convscope.training.accumulation.micro_batches import check_micro_batch
 from convscope.training.augment import check_augment
 from convscope.training.config import MODERN_AUGMENT, TRAIN_PRESETS, TrainConfig
+from convscope.version import __version__
 
 Known = TypeVar("Known")
 

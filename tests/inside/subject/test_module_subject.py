@@ -15,7 +15,7 @@ from torch import nn
 from convscope.errors import UserError
 from convscope.inside.subject.module_subject import OwnModule, subject_of_module
 from convscope.inside.subject.subject import Choice
-from convscope.look import look
+from convscope.looking import look
 
 FILE = """
 import torch

@@ -13,7 +13,6 @@ from typing import TypeAlias
 
 import torch
 
-import convscope
 from convscope.errors import RunFailed, UserError
 from convscope.run import Run
 from convscope.servers.sensing.sensor import read_machine
@@ -26,6 +25,8 @@ from convscope.sweeps.local.pool import LocalPool
 from convscope.sweeps.local.slots import cores, local_slots
 from convscope.sweeps.planning.config import SweepConfig
 from convscope.sweeps.planning.plan import PlannedCell
+from convscope.version import __file__ as version_file
+from convscope.version import __version__
 
 
 @dataclass(frozen=True)
@@ -106,9 +107,9 @@ class Agent:
     """
 
     def __init__(self, version: str, share: Share) -> None:
-        if version != convscope.__version__:
+        if version != __version__:
             raise UserError(
-                f"convscope is {convscope.__version__} on {socket.gethostname()}, but {version} "
+                f"convscope is {__version__} on {socket.gethostname()}, but {version} "
                 "where the sweep was started: install the same on both"
             )
         self._share = share
@@ -199,6 +200,6 @@ class Agent:
 
 def _let_workers_import_convscope() -> None:
     """Also where it is not installed, but was found on a path that only this process knows."""
-    here = str(Path(convscope.__file__).parents[1])
+    here = str(Path(version_file).parents[1])
     known = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join([here, known] if known else [here])

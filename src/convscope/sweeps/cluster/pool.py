@@ -12,7 +12,6 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from convscope import __version__
 from convscope.errors import RunFailed, UserError
 from convscope.models.spec import make_spec
 from convscope.run import Run
@@ -25,6 +24,7 @@ from convscope.sweeps.driving.monitor import Reading
 from convscope.sweeps.planning.config import SweepConfig
 from convscope.sweeps.planning.plan import PlannedCell
 from convscope.training.attempt import Held
+from convscope.version import __version__
 
 SECONDS_TO_JOIN = 20.0
 """So long the first nodes wait for others before the threads of a worker are fixed."""

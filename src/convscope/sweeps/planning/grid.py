@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from convscope.errors import UserError
-from convscope.recipe import put, read_recipe
+from convscope.recipes import put, read_recipe
 from convscope.settings import validated
 from convscope.sweeps.planning.config import AXIS_SECTIONS, GridConfig, SweepConfig, matches, same
 from convscope.sweeps.planning.overrides import override

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from convscope.errors import UserError
-from convscope.recipe import parse_value, put, split_assignment, split_at_commas
+from convscope.recipes import parse_value, put, split_assignment, split_at_commas
 from convscope.sweeps.planning.config import SEED, check_axis_key, matches
 
 

@@ -54,7 +54,7 @@ def _read_yaml(path: Path) -> dict[str, dict[str, Any]]:
     if not isinstance(recipe, dict):
         raise UserError(f"{path}: expected the sections {', '.join(SECTIONS)}, got {_came(recipe)}")
     for section, values in recipe.items():
-        _check_section(str(section))
+        check_section(str(section))
         if not isinstance(values, dict):
             raise UserError(f"{path}: {section}: expected keys and values, got {_came(values)}")
     return recipe
@@ -64,7 +64,8 @@ def _came(value: Any) -> str:
     return "nothing" if value is None else f"{value!r:.40}"
 
 
-def _check_section(section: str) -> None:
+def check_section(section: str) -> None:
+    """A UserError for what is no section of a recipe."""
     if section not in SECTIONS:
         raise UserError(f"{section} is not a section of a recipe{suggest(section, SECTIONS)}")
 
@@ -78,7 +79,7 @@ def split_assignment(assignment: str) -> tuple[list[str], str]:
             f"{assignment}: expected section.key=value such as train.epochs=5, with one of the "
             f"sections {', '.join(SECTIONS)}"
         )
-    _check_section(path[0])
+    check_section(path[0])
     return path, value
 
 

@@ -5,7 +5,7 @@ from typing import Self
 
 from rich.progress import BarColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from convscope.cli.bar import Bar
+from convscope.progress.bar import Bar
 from convscope.training.fit import Watcher
 
 
