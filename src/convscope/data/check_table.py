@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from rich import box
 from rich.table import Table
 
-from convscope.data.check import FolderReport
+from convscope.data.check import Duplicates, FolderReport
+from convscope.data.dataset import BadFile
 from convscope.types import SPLITS
 
 
@@ -22,26 +23,36 @@ def count_table(report: FolderReport) -> Table:
     return table
 
 
+FINDINGS = (
+    ("unreadable", "unreadable"),
+    ("empty", "empty"),
+    ("truncated", "truncated"),
+    ("silent", "silent"),
+    ("levels", "levels"),
+    ("clipped", "clipped"),
+    ("duplicates", "duplicate"),
+    ("remark", "remark"),
+)
+"""Attributes of a report, and the word for one of each, in the order in which to mend them: what is
+lost, what a net would learn wrongly from, what may be as it should be."""
+
+
 def problem_lines(report: FolderReport) -> Iterator[str]:
     """A line for each broken or suspicious file, then how many there are of the harmless kinds."""
-    for bad in report.unreadable:
-        yield f"unreadable  {bad.path}: {bad.reason}"
-    for what, files in (
-        ("empty", report.empty),
-        ("silent", report.silent),
-        ("clipped", report.clipped),
-    ):
-        for file in files:
-            yield f"{what:<10}  {file}"
-    for group in report.duplicates:
-        across = [
-            name
-            for name, is_so in (("classes", group.across_classes), ("splits", group.across_splits))
-            if is_so
-        ]
-        note = f" (across {' and '.join(across)})" if across else ""
-        yield f"duplicate   {' = '.join(group.files)}{note}"
+    for attribute, word in FINDINGS:
+        for finding in getattr(report, attribute):
+            yield f"{word:<10}  {_said(finding)}"
     if report.off_rate:
         yield f"{len(report.off_rate)} files are not at {report.rate_hz} Hz: they are resampled"
     if report.odd_length:
         yield f"{len(report.odd_length)} files are not {report.seconds:g} s long: padded or cropped"
+
+
+def _said(finding: str | BadFile | Duplicates) -> str:
+    if isinstance(finding, str):
+        return finding
+    if isinstance(finding, BadFile):
+        return f"{finding.path}: {finding.reason}"
+    across = {"classes": finding.across_classes, "splits": finding.across_splits}
+    crossed = " and ".join(what for what, is_so in across.items() if is_so)
+    return " = ".join(finding.files) + (f" (across {crossed})" if crossed else "")

@@ -143,12 +143,8 @@ def _list_files(config: DataConfig) -> tuple[Path, list[ClipFile], Decoder]:
     if isinstance(config, ImagesConfig):
         from convscope.data.images import image_decoder, list_images
 
-        name = f"image of {config.image_size} by {config.image_size} pixels"
-        return (
-            root,
-            list_images(config),
-            Decoder(name, config.shape, np.uint8, image_decoder(config)),
-        )
+        decode = image_decoder(config)
+        return root, list_images(config), Decoder(decode.name, config.shape, np.uint8, decode)
     assert isinstance(config, SoundConfig), f"no loader for {type(config).__name__}"
     if isinstance(config, WordsConfig):
         return root, list_words(root), sound_decoder(config)
@@ -224,4 +220,5 @@ def _dataset(config: DataConfig, classes: tuple[str, ...], decoded: Decoded) -> 
         exact=decoded.exact,
         fingerprint=decoded.fingerprint,
         left_out=decoded.left_out,
+        noted=decoded.noted,
     )
