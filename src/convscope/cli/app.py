@@ -6,7 +6,7 @@ import typer
 
 from convscope import __version__
 from convscope.cli import board, data, look, runs, servers, sweep, sweeps, tour, train
-from convscope.cli.commands import Commands, heed_sigterm
+from convscope.cli.commands import Commands, heed_sigterm, own_stderr
 
 app = typer.Typer(
     name="convscope",
@@ -49,4 +49,5 @@ servers.add_to(app)
 def main() -> None:
     """Run the command line."""
     heed_sigterm()
+    own_stderr()
     app()

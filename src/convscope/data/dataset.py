@@ -13,7 +13,7 @@ from convscope.types import SPLITS, Clips, Labels, Split
 
 @dataclass(frozen=True)
 class BadFile:
-    """A file that something is wrong with, so that it may be left out, and what, behind its name."""
+    """A file, mostly left out for it, and what is wrong with it, to follow its name."""
 
     path: str
     reason: str

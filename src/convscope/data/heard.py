@@ -63,7 +63,7 @@ def _say(message: object) -> bool:
 
 
 class _AllWarnings:
-    """Warnings go to the thread that listens, while any does; each time, not the first time only."""
+    """While any thread listens, it is told every warning, repeated ones too."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -22,8 +22,7 @@ MOST_PIXELS = 64_000_000
 
 
 DARK = 64
-"""A picture without a brighter value of 255 than below this is nearly black: so are 12 or 14 bits
-where white takes 16."""
+"""A picture whose values, of 255, are all less is nearly black: as of 12 or 14 bits read as 16."""
 
 _Levels: TypeAlias = tuple[int, int] | None
 """The least and the greatest grey value of a picture with more than 8 bits."""

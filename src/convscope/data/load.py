@@ -22,6 +22,7 @@ from convscope.data.files import ClipFile, Decoder, Progress, list_class_folders
 from convscope.data.hosts import Folder
 from convscope.data.manifest import list_manifest
 from convscope.data.sound_files import SOUND_SUFFIXES, sound_decoder
+from convscope.data.warn_of_notes import warn_of_notes
 from convscope.data.words import list_words
 from convscope.errors import UserError
 from convscope.types import SPLITS
@@ -72,6 +73,7 @@ def load_dataset(
         known = (file.id for file in files)
     dataset = _excluding(dataset, known)
     _refuse_many_bad_files(dataset)
+    warn_of_notes(dataset)
     if for_training:
         require_trainable(dataset)
     return dataset

@@ -6,8 +6,14 @@ from typing import Any, Literal, NamedTuple, TypeAlias, cast
 from numpy.typing import NDArray
 
 NoteKind: TypeAlias = Literal["truncated", "silent", "levels", "remark"]
-"""truncated: its end is missing; silent: nothing is heard of it; levels: grey values that become
-nearly black, or are cut off; remark: another library warned while it read the file."""
+
+NOTES: dict[NoteKind, str] = {
+    "truncated": "lack their end",
+    "silent": "are silent",
+    "levels": "are nearly black or cut off",
+    "remark": "made another library warn",
+}
+"""Every kind, the worst first, and what it says of its files."""
 
 
 class Note(NamedTuple):
@@ -23,7 +29,7 @@ class Note(NamedTuple):
 
 
 def notes_of(**texts: Iterable[str | None]) -> tuple[Note, ...]:
-    """Notes by their kind; what is None is no note: `notes_of(silent=[None], remark=["Corrupt"])`."""
+    """Notes by their kind: `notes_of(silent=[None], remark=["Corrupt"])`; None is no note."""
     return tuple(
         Note(cast(NoteKind, kind), text) for kind, some in texts.items() for text in some if text
     )

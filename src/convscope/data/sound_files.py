@@ -109,7 +109,7 @@ def peak(samples: NDArray[np.float32]) -> float:
 
 
 def refuse_nothing(n_frames: int, file_rate_hz: int, n_times: int, rate_hz: int) -> None:
-    """Raise `Unreadable` where a file has no samples, or so few that none is left at the new rate."""
+    """Raise `Unreadable` where a file has no samples, or none is left of them at the new rate."""
     if n_frames == 0:
         raise Unreadable("holds no samples")
     if n_times == 0:

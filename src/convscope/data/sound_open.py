@@ -25,8 +25,9 @@ _UNKNOWN_LENGTH = np.iinfo(np.int64).max
 
 _UNKNOWN_BYTES = 0x7FFF_0000  # programs that write into a pipe claim so many or more
 
-_TOO_FEW_BYTES = re.compile(r"^ *(?:data|SSND) *: (\d+) \(should be \d+\)", re.MULTILINE)
-"""What libsndfile's log says where a WAV or AIFF promises more bytes of samples than there are."""
+_TOO_FEW_BYTES = re.compile(r"^ *(?:data|SSND|riff) *: (\d+) \(should be \d+\)", re.MULTILINE)
+"""What libsndfile's log says where a WAV or AIFF promises more bytes of samples than there are;
+of a W64, whose `riff` counts all of it."""
 
 _CUT_OFF = ("lacks an end-of-stream bit", "does not match value from 'ds64' chunk")
 """The same for Ogg, and for RF64."""
@@ -116,7 +117,8 @@ def _read(file: soundfile.SoundFile, n_frames: int) -> NDArray[np.float32]:
         block: NDArray[np.float32] = file.read(n_frames, dtype="float32", always_2d=True)
     except soundfile.SoundFileError as error:
         raise Unreadable(
-            f"breaks off or is damaged within its {file.frames:,} samples{_in_brackets(error)}"
+            f"is no readable sound: it breaks off or is damaged within its {file.frames:,} samples"
+            f"{_in_brackets(error)}"
         ) from None
     return block
 

@@ -4,6 +4,7 @@ import errno
 import logging
 import os
 import socket
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
@@ -119,6 +120,7 @@ def _write_head(run: Run, cell: Cell, data: Dataset) -> None:
             "fingerprint": data.fingerprint,
             "clips": {split: len(data.indices(split)) for split in SPLITS},
             "left_out": len(data.left_out),
+            "noted": dict(Counter(each.kind for each in data.noted)),
             "excluded": data.n_excluded,
         },
     }
