@@ -200,6 +200,8 @@ def main(
     if unknown:
         raise typer.BadParameter(f"no item {', '.join(sorted(unknown))}", param_hint="--only")
     out.mkdir(parents=True, exist_ok=True)
+    if cpu:
+        os.environ.pop("CONVSCOPE_TEST_DATA", None)  # real words would make it long
     with words_folder(words, 8 if cpu else 2_000) as (folder, _), TemporaryDirectory() as scratch:
         place = Place(out.absolute(), Path(scratch), folder.absolute(), cpu)
         chosen = [item for item in ITEMS if item.name in names]

@@ -1,7 +1,7 @@
 """A trained net's answers on files that have no label."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from scipy.special import softmax
 from convscope.data.config import DataConfig, ImagesConfig, SoundConfig
 from convscope.data.files import Unreadable
 from convscope.data.images import image_decoder
+from convscope.data.notes import Note
 from convscope.data.sound_files import read_sound, to_int16
 from convscope.errors import UserError
 from convscope.names import find_path
@@ -43,24 +44,42 @@ class Prediction:
         return asdict(self)
 
 
-def predict_files(trained: Trained, files: Sequence[Path]) -> tuple[list[Prediction], list[str]]:
+@dataclass
+class Answers:
+    """What is said of files, each of which has predictions or a mistake.
+
+    Attributes:
+        predictions: of all files that can be read.
+        notes: a line for whatever is wrong with one of those nevertheless.
+        mistakes: a line for each of the others.
+    """
+
+    predictions: list[Prediction] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    mistakes: list[str] = field(default_factory=list)
+
+
+def predict_files(trained: Trained, files: Sequence[Path]) -> Answers:
     """The classes of all files that can be read, and a line for each of the others.
 
     Raises:
         UserError: for a run that was trained on no files.
     """
-    predictions: list[Prediction] = []
-    mistakes: list[str] = []
+    answers = Answers()
     for file in files:
         try:
-            predictions += predict_file(trained, find_path(file))
+            predictions, notes = predict_file(trained, find_path(file))
         except Unreadable as error:
-            mistakes.append(f"{file} {error}: expected {_expected(trained.cell.data)}")
-    return predictions, mistakes
+            answers.mistakes.append(f"{file} {error}: expected {_expected(trained.cell.data)}")
+        else:
+            answers.predictions += predictions
+            answers.notes += [f"{file} {note.text}" for note in notes]
+    return answers
 
 
-def predict_file(trained: Trained, file: Path) -> list[Prediction]:
-    """The classes of a file: window by window for a recording longer than the net's input.
+def predict_file(trained: Trained, file: Path) -> tuple[list[Prediction], tuple[Note, ...]]:
+    """The classes of a file, window by window for a recording longer than the net's input, and
+    what is wrong with it.
 
     Windows follow each other without overlap; the last one is padded with zeros.
 
@@ -69,13 +88,14 @@ def predict_file(trained: Trained, file: Path) -> list[Prediction]:
         UserError: for a run that was trained on no files.
     """
     config = trained.cell.data
-    clips = _windows(config, file)
+    clips, notes = _windows(config, file)
     logits = logits_of(trained.net, trained.front, clips, np.arange(len(clips)))
     probabilities = softmax(logits.astype(np.float64), axis=1)
     seconds = config.seconds if isinstance(config, SoundConfig) else None
-    return [
+    predictions = [
         _prediction(trained.classes, file, seconds, i, row) for i, row in enumerate(probabilities)
     ]
+    return predictions, notes
 
 
 def _expected(config: DataConfig) -> str:
@@ -94,15 +114,17 @@ def _prediction(
     return Prediction(str(file), start, end, next(iter(ranked)), ranked)
 
 
-def _windows(config: DataConfig, file: Path) -> Clips:
-    """Clips (n_windows, *clip_shape) of a file."""
+def _windows(config: DataConfig, file: Path) -> tuple[Clips, tuple[Note, ...]]:
+    """Clips (n_windows, *clip_shape) of a file, and what is wrong with it."""
     if isinstance(config, SoundConfig):
-        samples = to_int16(read_sound(file, config.rate_hz)[0])
+        sound = read_sound(file, config.rate_hz)
+        samples = to_int16(sound.waveform)
         n_windows = -(-len(samples) // config.n_times)
         padded = np.pad(samples, (0, n_windows * config.n_times - len(samples)))
-        return padded.reshape(n_windows, 1, config.n_times)
+        return padded.reshape(n_windows, 1, config.n_times), sound.notes
     if isinstance(config, ImagesConfig):
-        return image_decoder(config)(file)[0][np.newaxis]
+        decoded = image_decoder(config)(file)
+        return decoded.clip[np.newaxis], decoded.notes
     raise UserError(
         "predict takes sound and image files, and this run was trained on MNIST's arrays"
     )

@@ -89,6 +89,17 @@ def assign(recipe: dict[str, dict[str, Any]], assignment: str) -> None:
     put(recipe, path, parse_value(assignment, text))
 
 
+def data_settings(assignments: Sequence[str]) -> dict[str, Any]:
+    """The keys and values below `data` of assignments such as `data.seconds=2`."""
+    recipe: dict[str, dict[str, Any]] = {}
+    for assignment in assignments:
+        path, _ = split_assignment(assignment)
+        if path[0] != "data":
+            raise UserError(f"{assignment} has no effect here: expected data.key=value")
+        assign(recipe, assignment)
+    return recipe.get("data", {})
+
+
 def parse_value(assignment: str, text: str) -> Any:
     """The YAML value that stands behind the = of an assignment."""
     try:

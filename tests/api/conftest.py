@@ -1,6 +1,7 @@
 """A folder to work in as the documentation says: recipes, and few synthesised words."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ def spoken(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def here(spoken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(spoken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder of a test's own, which is the current one."""
     for name in ("recipes", "words"):
         (tmp_path / name).symlink_to((spoken / name).resolve())

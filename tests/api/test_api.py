@@ -82,7 +82,7 @@ def test_a_second_call_gives_the_same_run_at_once(here: Path) -> None:
 
 def test_a_sweep_gives_its_runs_and_a_board_of_them(here: Path) -> None:
     cell = cs.recipe(**SECTIONS)
-    runs = cs.sweep(cell, "model.base_channels=2,3", workers=1, progress=False)  # type: ignore[arg-type]
+    runs = cs.sweep(cell, "model.base_channels=2,3", workers=1, progress=False)
     assert [run.config["model"]["base_channels"] for run in runs] == [2, 3]
     board = cs.board(runs, sort="params")
     assert [each["params"] for each in board.records] == sorted(

@@ -121,6 +121,18 @@ def test_predict_answers_for_the_good_files_among_bad_ones(
     assert second.startswith(f"convscope: {tmp_path}/none.wav cannot be read (No such file")
 
 
+def test_a_file_of_a_single_sample_costs_the_others_nothing(
+    convscope: Convscope, trained: Path, tmp_path: Path, recordings: Path
+) -> None:
+    soundfile.write(tmp_path / "single.wav", np.full(1, 0.5), 44_100)
+    good = next(iter(sorted(recordings.glob("*/*.wav"))))
+    answer = convscope("predict", trained, tmp_path / "single.wav", good)
+    assert answer.code == 2
+    assert good.name in answer.out
+    [line] = answer.err.splitlines()
+    assert "single.wav is too short: of 1 samples at 44,100 Hz none is left at" in line
+
+
 @pytest.mark.parametrize(
     ("assignment", "message"),
     [

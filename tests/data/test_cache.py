@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from convscope.data.cache import Decoded, decode_files
 from convscope.data.cache_folder import cache_folder, cache_root
 from convscope.data.files import ClipFile, Decoder, Unreadable
+from convscope.data.notes import DecodedClip
 from convscope.errors import UserError
 
 DiskUsage = namedtuple("DiskUsage", "total used free")
@@ -27,12 +27,12 @@ class Numbers:
         self.asked: list[str] = []
         self.decoder = Decoder("numbers", (1, 3), np.int16, self.decode)
 
-    def decode(self, path: Path) -> tuple[NDArray[np.int16], bool]:
+    def decode(self, path: Path) -> DecodedClip:
         self.asked.append(path.name)
         text = path.read_text()
         if not text.isdigit():
             raise Unreadable("is no number")
-        return np.full((1, 3), int(text), np.int16), int(text) % 2 == 0
+        return DecodedClip(np.full((1, 3), int(text), np.int16), int(text) % 2 == 0)
 
 
 @pytest.fixture
@@ -195,10 +195,10 @@ def test_a_build_that_fails_leaves_the_old_version(
     decode_files(listed(folder, "a0*"), folder, numbers.decoder)
     before = contents(cache)
 
-    def broken(path: Path) -> tuple[NDArray[np.int16], bool]:
+    def broken(path: Path) -> DecodedClip:
         if path.name == "a15":
             raise RuntimeError("the decoder broke")
-        return np.zeros((1, 3), np.int16), True
+        return DecodedClip(np.zeros((1, 3), np.int16), True)
 
     with pytest.raises(RuntimeError, match="the decoder broke"):
         decode_files(listed(folder), folder, Decoder("numbers", (1, 3), np.int16, broken))
@@ -212,11 +212,12 @@ from pathlib import Path
 import numpy as np
 from convscope.data.cache import decode_files
 from convscope.data.files import ClipFile, Decoder
+from convscope.data.notes import DecodedClip
 
 def decode(path):
     if path.name == "c299":
         os.kill(os.getpid(), signal.SIGKILL)
-    return np.zeros((1, 3), np.int16), True
+    return DecodedClip(np.zeros((1, 3), np.int16), True)
 
 folder = Path(sys.argv[1])
 files = [ClipFile(p, p.name, "c", "train") for p in folder.iterdir()]
@@ -244,12 +245,13 @@ from pathlib import Path
 import numpy as np
 from convscope.data.cache import decode_files
 from convscope.data.files import ClipFile, Decoder
+from convscope.data.notes import DecodedClip
 
 folder, log = Path(sys.argv[1]), os.open(sys.argv[2], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
 def decode(path):
     os.write(log, f"{path.name}\\n".encode())
-    return np.full((1, 3), int(path.name[1:]), np.int16), True
+    return DecodedClip(np.full((1, 3), int(path.name[1:]), np.int16), True)
 
 files = [ClipFile(p, p.name, "c", "train") for p in folder.iterdir()]
 decoded = decode_files(files, folder, Decoder("numbers", (1, 3), np.int16, decode))
@@ -278,7 +280,11 @@ def test_a_damaged_cache_is_built_anew(
 
 def test_another_decoder_has_another_cache(folder: Path, cache: Path, numbers: Numbers) -> None:
     decode_files(listed(folder), folder, numbers.decoder)
-    half = Decoder("halves", (1, 1), np.int16, lambda p: (numbers.decode(p)[0][:, :1] // 2, True))
+
+    def halved(path: Path) -> DecodedClip:
+        return DecodedClip(numbers.decode(path).clip[:, :1] // 2, True)
+
+    half = Decoder("halves", (1, 1), np.int16, halved)
     assert values(decode_files(listed(folder), folder, half)) == [i // 2 for i in GOOD]
     assert values(decode_files(listed(folder), folder, numbers.decoder)) == GOOD
     assert len(list(cache.iterdir())) == 2

@@ -59,7 +59,7 @@ def test_every_fault_is_named(words: Path, write_sound: Make) -> None:
     assert [bad.path for bad in report.unreadable] == ["bed/nan.wav", "bed/text.wav"]
     assert report.unreadable[1].reason == "is no readable sound (Format not recognised)"
     assert report.empty == ("bed/empty.wav", "bed/none.wav")
-    assert report.silent == ("bed/silent.wav",)
+    assert [each.path for each in report.silent] == ["bed/silent.wav"]
     assert report.clipped == ("bed/clipped.wav",)
     assert report.off_rate == ("bed/fast.wav",)
     assert report.odd_length == ("bed/short.wav",)

@@ -28,7 +28,7 @@ def save(image: Image.Image, path: Path, **options: object) -> Path:
 
 def decoded(path: Path, size: int = 8) -> NDArray[np.uint8]:
     """(size, size, 3): channels last, to look at."""
-    clip, exact = ImageDecoder(size)(path)
+    clip, exact, _ = ImageDecoder(size)(path)
     assert exact
     assert clip.shape == (3, size, size)
     assert clip.dtype == np.uint8

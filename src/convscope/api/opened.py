@@ -1,5 +1,6 @@
 """A run folder, opened: its results as records and arrays, its net, what it answers."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +25,8 @@ from convscope.scores.predictions import read_predictions
 from convscope.training.cell import cell_of
 from convscope.training.checkpoint import Trained, load_trained
 from convscope.types import SPLITS, Split
+
+log = logging.getLogger(__name__)
 
 
 class OpenRun:
@@ -143,10 +146,12 @@ class OpenRun:
         Raises:
             UserError: naming each file that cannot be read.
         """
-        predictions, mistakes = predict_files(self._trained, [Path(file) for file in files])
-        if mistakes:
-            raise UserError("; ".join(mistakes))
-        return predictions
+        answers = predict_files(self._trained, [Path(file) for file in files])
+        if answers.mistakes:
+            raise UserError("; ".join(answers.mistakes))
+        for note in answers.notes:
+            log.warning("%s", note)
+        return answers.predictions
 
     def errors(self, actual: str | None = None, predicted: str | None = None) -> list[WrongClip]:
         """The wrongly labelled test clips, most confident first.

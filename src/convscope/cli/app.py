@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from convscope.cli import board, data, look, runs, servers, sweep, sweeps, tour, train
-from convscope.cli.commands import Commands, heed_sigterm
+from convscope.cli.commands import Commands, heed_sigterm, own_stderr
 from convscope.version import __version__
 
 app = typer.Typer(
@@ -49,4 +49,5 @@ servers.add_to(app)
 def main() -> None:
     """Run the command line."""
     heed_sigterm()
+    own_stderr()
     app()

@@ -1,5 +1,6 @@
 """A group of commands, and how a command ends: what a user can mend is told in one line."""
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -62,6 +63,12 @@ def heed_sigterm() -> None:
         raise Terminated
 
     signal.signal(signal.SIGTERM, terminate)
+
+
+def own_stderr() -> None:
+    """From here on Python writes beside descriptor 2, where C libraries write and can be caught."""
+    sys.stderr.flush()
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors="backslashreplace")
 
 
 @contextmanager

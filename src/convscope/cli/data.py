@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from convscope.cli.commands import Group, resumable
-from convscope.cli.show import Json, print_json, print_line, print_table
+from convscope.cli.show import Assignments, Json, print_json, print_line, print_table
 
 Folder = Annotated[
     Path, typer.Argument(help="The folder of the data.", metavar="DIR", readable=False)
@@ -58,14 +58,20 @@ def get(
     print(unpacked)
 
 
-def check(folder: Folder, json: Json = False) -> None:
-    """What is in a folder, per class and split, and every file that is broken, by name."""
+def check(folder: Folder, assignments: Assignments = None, json: Json = False) -> None:
+    """What is in a folder, per class and split, and every file that is broken, by name.
+
+    Sounds are measured as training hears them: mono, at data.rate_hz (16000), cut to data.seconds
+    where that is given.
+    """
     from convscope.data.check import check_folder
     from convscope.data.check_table import count_table, problem_lines
     from convscope.progress.bar import progress_bar
+    from convscope.recipes import data_settings
 
+    settings = data_settings(assignments or [])
     with progress_bar("reading") as tell:
-        report = check_folder(folder, progress=tell)
+        report = check_folder(folder, progress=tell, settings=settings)
     if json:
         print_json(asdict(report))
         return

@@ -124,14 +124,14 @@ def predict(
 
     with computing():
         trained = load_trained(Run.existing(run), trust_code=trust_code)
-        predictions, mistakes = predict_files(trained, files)
+        answers = predict_files(trained, files)
     if json:
-        print_json([prediction.to_dict() for prediction in predictions])
-    elif predictions:
-        print_table(prediction_table(predictions))
-    for mistake in mistakes:
-        warn(mistake)
-    if mistakes:
+        print_json([prediction.to_dict() for prediction in answers.predictions])
+    elif answers.predictions:
+        print_table(prediction_table(answers.predictions))
+    for line in (*answers.notes, *answers.mistakes):
+        warn(line)
+    if answers.mistakes:
         raise typer.Exit(2)
 
 

@@ -32,7 +32,7 @@ from convscope.data.cache_store import (
     remove_leftovers,
     stamp,
 )
-from convscope.data.dataset import BadFile
+from convscope.data.dataset import BadFile, NotedFile
 from convscope.data.disk import require_space, writing_to
 from convscope.data.files import ClipFile, Decoder, Progress, Unreadable
 from convscope.types import Clips
@@ -51,6 +51,7 @@ class Decoded:
         clips: (n_clips, *shape), a memory map where these are all the cache holds.
         exact: (n_clips,) whether a file had exactly the asked-for length.
         left_out: the files that have no clip.
+        noted: the files that have one although something is wrong with them.
         fingerprint: a hash of the ids, sizes and contents of `files`.
         digests: of the contents of each file, by its id.
     """
@@ -59,6 +60,7 @@ class Decoded:
     clips: Clips
     exact: NDArray[np.bool_]
     left_out: tuple[BadFile, ...]
+    noted: tuple[NotedFile, ...]
     fingerprint: str
     digests: dict[str, str]
 
@@ -145,14 +147,14 @@ def _decode(path: Path, now: Stamp, decoder: Decoder) -> tuple[Entry, NDArray[An
     try:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        clip, exact = decoder.decode(path)
+        clip, exact, notes = decoder.decode(path)
     except OSError as error:
-        return Entry(now, digest, -1, False, f"cannot be read ({error.strerror})"), None
+        return Entry(now, digest, -1, False, f"cannot be read ({error.strerror})", ()), None
     except Unreadable as error:
-        return Entry(now, digest, -1, False, str(error)), None
+        return Entry(now, digest, -1, False, str(error), ()), None
     if clip.shape != decoder.shape or clip.dtype != decoder.dtype:
         raise TypeError(f"{decoder.name}: {path} gave {clip.dtype} {clip.shape}")
-    return Entry(now, digest, -1, bool(exact), ""), clip
+    return Entry(now, digest, -1, bool(exact), "", notes), clip
 
 
 def _build(
@@ -221,6 +223,7 @@ def _take(version: Version, files: Sequence[ClipFile]) -> Decoded:
         clips=clips,
         exact=np.array([index[file.id].exact for file in good], np.bool_),
         left_out=tuple(BadFile(id, index[id].reason) for id in bad),
+        noted=tuple(NotedFile(file.id, *note) for file in good for note in index[file.id].notes),
         fingerprint=_fingerprint((file.id, index[file.id]) for file in good),
         digests={file.id: index[file.id].sha256 for file in good},
     )

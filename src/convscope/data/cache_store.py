@@ -12,13 +12,15 @@ version begins to count. Whatever else lies there is a leftover of a build that 
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from convscope.data.files import Decoder
+from convscope.data.notes import Note
 from convscope.types import Clips
 
 Stamp: TypeAlias = tuple[int, int, int]
@@ -34,6 +36,7 @@ class Entry(NamedTuple):
         row: where its clip stands; -1 if it has none.
         exact: whether it had exactly the asked-for length.
         reason: why it has no clip.
+        notes: what is wrong with it although it has one.
     """
 
     stamp: Stamp
@@ -41,6 +44,7 @@ class Entry(NamedTuple):
     row: int
     exact: bool
     reason: str
+    notes: tuple[Note, ...]
 
 
 Index: TypeAlias = dict[str, Entry]
@@ -72,11 +76,21 @@ def open_version(folder: Path, decoder: Decoder) -> Version:
     """What the cache folder holds; nothing where it is absent, damaged or incomplete."""
     try:
         text = (folder / "index.json").read_bytes()
-        index = {id: Entry(tuple(s), *rest) for id, (s, *rest) in json.loads(text).items()}
+        index = {id: _entry(*values) for id, values in json.loads(text).items()}
         n_clips = sum(entry.row >= 0 for entry in index.values())
         return Version(index, _map_clips(_clips_path(folder, text), n_clips, decoder))
     except (OSError, ValueError, TypeError, AttributeError):
         return Version({}, _map_clips(folder, 0, decoder))
+
+
+def _entry(
+    stamp: Sequence[int], sha256: str, row: int, exact: bool, reason: str, notes: Sequence[Any]
+) -> Entry:
+    """An entry of JSON's lists; a TypeError for one of an older version, which had no notes."""
+    size, modified, changed = stamp
+    return Entry(
+        (size, modified, changed), sha256, row, exact, reason, tuple(Note(*each) for each in notes)
+    )
 
 
 def commit(folder: Path, index: Index, clips: Path) -> None:

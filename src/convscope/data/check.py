@@ -1,16 +1,17 @@
 """What is in a data folder, and which of its files are broken or suspicious, by name."""
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import repeat
+from functools import partial
 from pathlib import Path
-from typing import Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from convscope.data.check_mnist import check_mnist, idx_files
+from convscope.data.config import DATA_KINDS, ImagesConfig, SoundConfig
 from convscope.data.dataset import BadFile
-from convscope.data.file_facts import FileFacts, examine
+from convscope.data.file_facts import FileFacts, examine, image_facts, sound_facts
 from convscope.data.files import (
     ClipFile,
     OnClosed,
@@ -20,6 +21,7 @@ from convscope.data.files import (
     require_folder,
 )
 from convscope.data.manifest import list_manifest
+from convscope.data.notes import NoteKind
 from convscope.data.passed_over import (
     PassedOver,
     classes_without_clips,
@@ -29,12 +31,10 @@ from convscope.data.passed_over import (
 from convscope.data.sound_files import SOUND_SUFFIXES
 from convscope.data.words import list_words
 from convscope.errors import UserError, first_few
+from convscope.settings import validated
 from convscope.types import SPLITS, Split
 
 Layout: TypeAlias = Literal["words", "sounds", "manifest", "images", "mnist"]
-
-SILENT_PEAK = 10 ** (-60 / 20)
-"""A sound whose peak lies below -60 dB of full scale is silent."""
 
 CLIPPED_SHARE = 0.001
 """A sound is clipped if this share of its samples stands at the full scale of 16 bits."""
@@ -70,7 +70,10 @@ class FolderReport:
         seconds: the commonest length; None for images.
         unreadable: files that cannot be read, folders that cannot be opened, and why.
         empty: files of 0 bytes or without samples.
-        silent: sounds with a peak below `SILENT_PEAK`.
+        truncated: sounds whose end is missing, and what is there.
+        silent: sounds of which training hears nothing, and why.
+        levels: images that become nearly black, or are cut off, and the grey levels they use.
+        remark: what other libraries remarked while they read a file.
         clipped: sounds of which `CLIPPED_SHARE` or more stands at full scale.
         off_rate: sounds of another than the commonest rate.
         odd_length: sounds of another than the commonest length.
@@ -88,7 +91,10 @@ class FolderReport:
     seconds: float | None = None
     unreadable: tuple[BadFile, ...] = ()
     empty: tuple[str, ...] = ()
-    silent: tuple[str, ...] = ()
+    truncated: tuple[BadFile, ...] = ()
+    silent: tuple[BadFile, ...] = ()
+    levels: tuple[BadFile, ...] = ()
+    remark: tuple[BadFile, ...] = ()
     clipped: tuple[str, ...] = ()
     off_rate: tuple[str, ...] = ()
     odd_length: tuple[str, ...] = ()
@@ -99,7 +105,10 @@ class FolderReport:
 
 
 def check_folder(
-    folder: str | Path, workers: int | None = None, progress: Progress | None = None
+    folder: str | Path,
+    workers: int | None = None,
+    progress: Progress | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> FolderReport:
     """Read every file below a folder and say what is there.
 
@@ -108,16 +117,19 @@ def check_folder(
             or split/class/file with sounds or images, a CSV manifest, or MNIST's idx files.
         workers: threads that read, None for one a core; the report does not depend on it.
         progress: called with the number of files read and of all files.
+        settings: of a recipe's `data`: files are looked at as training would take them. Without
+            `seconds` a sound is heard whole.
 
     Raises:
-        UserError: the folder is not there, cannot be read, or holds none of these.
+        UserError: the folder is not there, cannot be read, or holds none of these; or a setting
+            that such data do not have.
     """
     path = require_folder(str(folder), or_file=True)
     if found := idx_files(path):
         counts, bad = check_mnist(path, progress)
         return FolderReport(str(folder), "mnist", len(found), counts, unreadable=tuple(bad))
     layout, files, closed = _list_files(path)
-    facts = _examine_all(files, layout == "images", workers, progress)
+    facts = _examine_all(files, _facts_of(layout, settings or {}), workers, progress)
     every = list(zip(files, facts, strict=True))
     usable = [(file, fact) for file, fact in every if fact.usable]
     rate_hz = _commonest(fact.rate_hz for _, fact in usable)
@@ -134,7 +146,10 @@ def check_folder(
             *(BadFile(file.id, fact.reason) for file, fact in every if fact.reason),
         ),
         empty=tuple(file.id for file, fact in every if fact.empty),
-        silent=tuple(file.id for file, fact in usable if fact.peak < SILENT_PEAK),
+        truncated=_noted(usable, "truncated"),
+        silent=_noted(usable, "silent"),
+        levels=_noted(usable, "levels"),
+        remark=_noted(usable, "remark"),
         clipped=tuple(file.id for file, fact in usable if fact.clipped_share >= CLIPPED_SHARE),
         off_rate=tuple(file.id for file, fact in usable if fact.rate_hz != rate_hz),
         odd_length=tuple(file.id for file, fact in usable if fact.seconds != seconds),
@@ -188,17 +203,39 @@ def _closed(root: Path, folder: Path, error: OSError) -> BadFile:
     return BadFile(folder.relative_to(root).as_posix(), f"cannot be read ({error.strerror})")
 
 
+def _facts_of(layout: Layout, settings: Mapping[str, Any]) -> Callable[[Path], FileFacts]:
+    """What examines one file, as training under these settings would take it."""
+    config = validated(DATA_KINDS[layout], settings, "data")
+    if isinstance(config, ImagesConfig):
+        return partial(image_facts, white_level=config.white_level)
+    assert isinstance(config, SoundConfig), f"no facts of {layout}"
+    n_times = config.n_times if "seconds" in settings else None
+    return partial(sound_facts, rate_hz=config.rate_hz, n_times=n_times)
+
+
 def _examine_all(
-    files: Sequence[ClipFile], is_image: bool, workers: int | None, progress: Progress | None
+    files: Sequence[ClipFile],
+    facts_of: Callable[[Path], FileFacts],
+    workers: int | None,
+    progress: Progress | None,
 ) -> list[FileFacts]:
     facts: list[FileFacts] = []
     with ThreadPoolExecutor(workers) as threads:
         for start in range(0, len(files), _BATCH):
             paths = [file.path for file in files[start : start + _BATCH]]
-            facts += threads.map(examine, paths, repeat(is_image))
+            facts += threads.map(partial(examine, facts_of=facts_of), paths)
             if progress:
                 progress(len(facts), len(files))
     return facts
+
+
+def _noted(usable: Iterable[tuple[ClipFile, FileFacts]], kind: NoteKind) -> tuple[BadFile, ...]:
+    return tuple(
+        BadFile(file.id, note.text)
+        for file, fact in usable
+        for note in fact.notes
+        if note.kind == kind
+    )
 
 
 def _counts(files: Iterable[ClipFile], usable: Iterable[ClipFile]) -> dict[str, dict[Split, int]]:

@@ -6,6 +6,7 @@ from rich import box
 from rich.table import Table
 
 from convscope.data.check import Duplicates, FolderReport
+from convscope.data.dataset import BadFile
 from convscope.types import SPLITS
 
 
@@ -22,29 +23,32 @@ def count_table(report: FolderReport) -> Table:
     return table
 
 
+FINDINGS = (
+    ("unreadable", "unreadable"),
+    ("empty", "empty"),
+    ("truncated", "truncated"),
+    ("silent", "silent"),
+    ("levels", "levels"),
+    ("clipped", "clipped"),
+    ("duplicates", "duplicate"),
+    ("remark", "remark"),
+)
+"""Attributes of a report, and the word for one of each, in the order in which to mend them: what is
+lost, what a net would learn wrongly from, what may be as it should be."""
+
+
 def problem_lines(report: FolderReport) -> Iterator[str]:
     """In the order in which one would mend them: what is left out, what is broken, what is
     suspicious; then how many there are of the harmless kinds.
     """
     yield from (f"no clips    {label}: its folder gives none" for label in report.no_clips)
     yield from (f"passed over {each}" for each in report.passed_over)
-    for bad in report.unreadable:
-        yield f"unreadable  {bad.path}: {bad.reason}"
-    for what, files in (
-        ("empty", report.empty),
-        ("silent", report.silent),
-        ("clipped", report.clipped),
-    ):
-        for file in files:
-            yield f"{what:<10}  {file}"
-    for group in sorted(report.duplicates, key=_leak_first):
-        across = [
-            name
-            for name, is_so in (("classes", group.across_classes), ("splits", group.across_splits))
-            if is_so
-        ]
-        note = f" (across {' and '.join(across)})" if across else ""
-        yield f"duplicate   {' = '.join(group.files)}{note}"
+    for attribute, word in FINDINGS:
+        findings = getattr(report, attribute)
+        if attribute == "duplicates":
+            findings = sorted(findings, key=_leak_first)
+        for finding in findings:
+            yield f"{word:<10}  {_said(finding)}"
     yield from (f"link        {each}, out of the data folder" for each in report.links_out)
     if report.off_rate:
         yield f"{len(report.off_rate)} files are not at {report.rate_hz} Hz: they are resampled"
@@ -54,3 +58,13 @@ def problem_lines(report: FolderReport) -> Iterator[str]:
 
 def _leak_first(group: Duplicates) -> tuple[bool, bool]:
     return not group.across_splits, not group.across_classes
+
+
+def _said(finding: str | BadFile | Duplicates) -> str:
+    if isinstance(finding, str):
+        return finding
+    if isinstance(finding, BadFile):
+        return f"{finding.path}: {finding.reason}"
+    across = {"classes": finding.across_classes, "splits": finding.across_splits}
+    crossed = " and ".join(what for what, is_so in across.items() if is_so)
+    return " = ".join(finding.files) + (f" (across {crossed})" if crossed else "")

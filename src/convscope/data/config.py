@@ -46,6 +46,12 @@ Names: TypeAlias = Annotated[
 """Class names in the order of the logits, or `all`: those found in the folder, sorted."""
 
 
+LEAST_RATE_HZ, MOST_RATE_HZ = 100, 768_000
+"""Of clips, and of the files that they are read from."""
+
+FULL_WHITE = 65_535
+
+
 class SpectrogramConfig(Settings):
     """A spectrogram as the input of a 2-D net. The defaults give exactly 257×99 from 1 s at 16 kHz.
 
@@ -135,7 +141,9 @@ class DataConfig(Settings):
 class SoundConfig(DataConfig):
     """Sounds of one length and one rate, mono."""
 
-    rate_hz: int = Field(16_000, ge=100, le=768_000, description="others are resampled")
+    rate_hz: int = Field(
+        16_000, ge=LEAST_RATE_HZ, le=MOST_RATE_HZ, description="others are resampled"
+    )
     seconds: float = Field(1.0, gt=0, le=600, description="shorter is padded, longer is cropped")
     only_full_second: bool = Field(
         False, description="score only test clips that need no padding or cropping, as the reports"
@@ -207,6 +215,15 @@ class ImagesConfig(DataConfig):
     classes: Names = "all"
     image_size: Annotated[int, Field(ge=1, le=4096)] = 172
     """Height and width in pixels: the shorter side is resized to it, the longer cropped."""
+    white_level: Annotated[int, Field(ge=1, le=2**31 - 1)] = FULL_WHITE
+    """Grey value that becomes white, of pictures with more than 8 bits: 4095 where 12 are used."""
+
+    def identity(self) -> dict[str, Any]:
+        """As of all settings; runs made before there was a white level keep their names."""
+        values = super().identity()
+        if self.white_level == FULL_WHITE:
+            del values["white_level"]
+        return values
 
     @property
     def shape(self) -> Shape:

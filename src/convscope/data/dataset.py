@@ -7,15 +7,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.data.config import DataConfig
+from convscope.data.notes import NoteKind
 from convscope.types import SPLITS, Clips, Labels, Split
 
 
 @dataclass(frozen=True)
 class BadFile:
-    """A file that is left out, and why."""
+    """A file, mostly left out for it, and what is wrong with it, to follow its name."""
 
     path: str
     reason: str
+
+
+@dataclass(frozen=True)
+class NotedFile:
+    """A file that is used although something is wrong with it, and what.
+
+    Attributes:
+        path: below the folder.
+        kind: as of `Note`.
+        text: to follow the path.
+    """
+
+    path: str
+    kind: NoteKind
+    text: str
 
 
 @dataclass(frozen=True)
@@ -34,6 +50,7 @@ class Dataset:
             neither padded nor cropped; with `data.only_full_second` only such test clips are
             scored. Images are always exact.
         left_out: the files that could not be used.
+        noted: the files that are used although something is wrong with them.
         fingerprint: a hash of the names, sizes and contents of the files, the excluded ones too.
         n_excluded: clips left out because the recipe says so.
     """
@@ -48,6 +65,7 @@ class Dataset:
     fingerprint: str
     left_out: tuple[BadFile, ...] = field(default=())
     n_excluded: int = 0
+    noted: tuple[NotedFile, ...] = ()
 
     def indices(self, split: Split) -> NDArray[np.int64]:
         """Where the clips of a split stand, in the order of `clips`."""
@@ -79,6 +97,7 @@ class Dataset:
             ids=self.ids[kept],
             exact=self.exact[kept],
             left_out=tuple(bad for bad in self.left_out if bad.path not in ids),
+            noted=tuple(note for note in self.noted if note.path not in ids),
             n_excluded=self.n_excluded + int((~kept).sum()),
         )
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn, TypeAlias
 
-import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
 from convscope.data.hosts import Folder, folder_here
+from convscope.data.notes import DecodedClip
 from convscope.data.splits import hashed_split, held_out_split
 from convscope.errors import UserError
 from convscope.names import find_path, normalised
@@ -62,14 +62,13 @@ class Decoder:
         name: says all settings that decide the result: two decoders of one name decode alike.
         shape: of every clip, channels first.
         dtype: of every clip.
-        decode: the clip of a file, and whether the file had exactly the asked-for length;
-            raises `Unreadable`. It is called from several threads at once.
+        decode: the clip of a file; raises `Unreadable`. It is called from several threads at once.
     """
 
     name: str
     shape: Shape
     dtype: DTypeLike
-    decode: Callable[[Path], tuple[NDArray[np.generic], bool]]
+    decode: Callable[[Path], DecodedClip]
 
 
 def require_folder(folder: Folder, or_file: bool = False) -> Path:

@@ -30,6 +30,7 @@ from convscope.data.warn import (
     warn_of_passed_over,
     warn_of_unknown_ids,
 )
+from convscope.data.warn_of_notes import warn_of_notes
 from convscope.data.words import list_words
 from convscope.errors import UserError, first_few
 from convscope.types import SPLITS
@@ -81,6 +82,7 @@ def load_dataset(
         digests = decoded.digests
     dataset = _excluding(dataset, known)
     _refuse_many_bad_files(dataset)
+    warn_of_notes(dataset)
     if for_training:
         warn_of_leaks(dataset, digests)
         require_trainable(dataset)
@@ -153,12 +155,8 @@ def _list_files(config: DataConfig) -> tuple[Path, list[ClipFile], Decoder]:
     if isinstance(config, ImagesConfig):
         from convscope.data.images import image_decoder, list_images
 
-        name = f"image of {config.image_size} by {config.image_size} pixels"
-        return (
-            root,
-            list_images(config),
-            Decoder(name, config.shape, np.uint8, image_decoder(config)),
-        )
+        decode = image_decoder(config)
+        return root, list_images(config), Decoder(decode.name, config.shape, np.uint8, decode)
     assert isinstance(config, SoundConfig), f"no loader for {type(config).__name__}"
     if isinstance(config, WordsConfig):
         return root, list_words(root), sound_decoder(config)
@@ -249,4 +247,5 @@ def _dataset(config: DataConfig, classes: tuple[str, ...], decoded: Decoded) -> 
         exact=decoded.exact,
         fingerprint=decoded.fingerprint,
         left_out=decoded.left_out,
+        noted=decoded.noted,
     )

@@ -3,6 +3,7 @@
 from functools import partial
 from math import ceil
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
@@ -11,6 +12,9 @@ from numpy.typing import NDArray
 
 from convscope.data.config import SoundConfig
 from convscope.data.files import Decoder, Unreadable
+from convscope.data.library_warnings import caught
+from convscope.data.notes import DecodedClip, Note, notes_of
+from convscope.data.sound_open import missing_end, open_sound, sample_blocks
 from convscope.types import Waveform
 
 SOUND_SUFFIXES = frozenset(
@@ -20,6 +24,9 @@ SOUND_SUFFIXES = frozenset(
     }
 )
 """What libsndfile reads, but for what needs settings of its own, such as .raw."""
+
+SILENT_PEAK = 10 ** (-60 / 20)
+"""A sound whose peak lies below -60 dB of full scale is silent."""
 
 FULL_SCALE = 2**15  # a waveform of ±1 fills int16
 
@@ -36,7 +43,7 @@ def sound_decoder(config: SoundConfig) -> Decoder:
     )
 
 
-def decode_sound(path: Path, rate_hz: int, n_times: int) -> tuple[NDArray[np.int16], bool]:
+def decode_sound(path: Path, rate_hz: int, n_times: int) -> DecodedClip:
     """A file as one clip: mixed, resampled, and of exactly the asked-for length.
 
     A shorter sound gets zeros at its end, a longer one loses its end: a word's beginning stays
@@ -48,46 +55,92 @@ def decode_sound(path: Path, rate_hz: int, n_times: int) -> tuple[NDArray[np.int
         n_times: samples of the clip.
 
     Returns:
-        The clip (1, n_times) int16, and whether the file had that length without padding
-        or cropping.
+        The clip (1, n_times) int16, whether the file had that length without padding or cropping,
+        and what is wrong with it.
 
     Raises:
         Unreadable: saying why.
     """
-    waveform, n_whole = read_sound(path, rate_hz, n_times)
+    sound = read_sound(path, rate_hz, n_times)
     clip = np.zeros((1, n_times), np.int16)
-    kept = waveform[:n_times]
+    kept = sound.waveform[:n_times]
     clip[0, : len(kept)] = to_int16(kept)
-    return clip, n_whole == n_times
+    return DecodedClip(clip, sound.n_whole == n_times, sound.notes)
 
 
-def read_sound(path: Path, rate_hz: int, n_times: int | None = None) -> tuple[Waveform, int]:
-    """A file as a mono waveform at `rate_hz`, and the number of samples of the whole file there.
+class Sound(NamedTuple):
+    """What is read of a file.
+
+    Attributes:
+        waveform: (n_times,) mono, full scale 1.
+        n_whole: samples of the whole file at the waveform's rate.
+        notes: what is wrong with it.
+    """
+
+    waveform: Waveform
+    n_whole: int
+    notes: tuple[Note, ...]
+
+
+def read_sound(path: Path, rate_hz: int, n_times: int | None = None) -> Sound:
+    """A file as a mono waveform.
 
     Args:
         path: the file.
-        rate_hz: other rates are resampled (soxr, high quality).
+        rate_hz: of the waveform; other rates are resampled (soxr, high quality).
         n_times: how much of the beginning is wanted; a little more may come. None: everything.
 
     Raises:
-        Unreadable: no known sound, damaged, without samples, or with NaN or infinite ones.
+        Unreadable: no known sound, damaged, without samples, with NaN or infinite ones, or with a
+            header that claims what no recording has.
     """
-    try:
-        with soundfile.SoundFile(path) as file:
-            wanted = _frames_for(n_times, file.samplerate / rate_hz, file.samplerate, file.frames)
-            samples = file.read(wanted, dtype="float32", always_2d=True)
-            n_frames = file.frames if len(samples) == wanted else len(samples)
-            file_rate_hz = file.samplerate
-    except (soundfile.SoundFileError, OSError, MemoryError) as error:
-        raise Unreadable(why_unreadable(path, error)) from None
-    if len(samples) == 0:
+    with caught() as said, open_sound(path) as file:
+        file_rate_hz = file.samplerate
+        n_wanted = _frames_for(n_times, file_rate_hz / rate_hz, file_rate_hz, file.frames)
+        mix, channels_peak = _mixed(file, n_wanted)
+        n_frames = file.frames if len(mix) == n_wanted else len(mix)
+        end = missing_end(file, len(mix), n_wanted)
+    waveform = mix
+    if len(mix) and file_rate_hz != rate_hz:
+        waveform = soxr.resample(mix, file_rate_hz, rate_hz, quality="HQ")
+    refuse_nothing(n_frames, file_rate_hz, len(waveform), rate_hz)
+    silence = why_silent(channels_peak, peak(mix), peak(waveform[:n_times]), rate_hz)
+    notes = notes_of(truncated=[end], silent=[silence], remark=said)
+    return Sound(waveform, round(n_frames * rate_hz / file_rate_hz), notes)
+
+
+def peak(samples: NDArray[np.float32]) -> float:
+    """The greatest absolute sample; 0 of none."""
+    return float(np.abs(samples).max(initial=0))
+
+
+def refuse_nothing(n_frames: int, file_rate_hz: int, n_times: int, rate_hz: int) -> None:
+    """Raise `Unreadable` where a file has no samples, or none is left of them at the new rate."""
+    if n_frames == 0:
         raise Unreadable("holds no samples")
-    if not np.isfinite(samples).all():
-        raise Unreadable("holds samples that are NaN or infinite")
-    waveform = samples.mean(axis=1)
-    if file_rate_hz != rate_hz:
-        waveform = soxr.resample(waveform, file_rate_hz, rate_hz, quality="HQ")
-    return waveform, round(n_frames * rate_hz / file_rate_hz)
+    if n_times == 0:
+        raise Unreadable(
+            f"is too short: of {n_frames} samples at {file_rate_hz:,} Hz none is left at "
+            f"{rate_hz:,} Hz"
+        )
+
+
+def why_silent(channels: float, mix: float, kept: float, rate_hz: int) -> str | None:
+    """What to say of a sound of which nothing is heard; None of any other.
+
+    Args:
+        channels: peak of the file's own channels, full scale 1.
+        mix: peak of their mean.
+        kept: peak of what is left of that at `rate_hz`, cut to its length.
+        rate_hz: of the clip.
+    """
+    if kept >= SILENT_PEAK:
+        return None
+    if mix >= SILENT_PEAK:
+        return f"is silent at {rate_hz:,} Hz, cut to its length: what it holds lies outside"
+    if channels >= SILENT_PEAK:
+        return "is silent once it is mono: its channels cancel each other"
+    return "is silent: its peak lies below -60 dB of full scale"
 
 
 def to_int16(waveform: Waveform) -> NDArray[np.int16]:
@@ -96,19 +149,13 @@ def to_int16(waveform: Waveform) -> NDArray[np.int16]:
     return np.clip(scaled, -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
 
 
-def why_unreadable(path: Path, error: Exception) -> str:
-    """A few words that say why a sound file could not be read, without the file's path."""
-    if isinstance(error, MemoryError):
-        return "claims more samples than fit into memory"
-    try:
-        with path.open("rb") as file:
-            is_empty = not file.read(1)
-    except OSError as system_error:
-        return f"cannot be read ({system_error.strerror})"
-    if is_empty:
-        return "is empty (0 bytes)"
-    reason = str(getattr(error, "error_string", error)).removeprefix("Error : ").rstrip(".")
-    return f"is no readable sound ({reason})"
+def _mixed(file: soundfile.SoundFile, n_frames: int) -> tuple[Waveform, float]:
+    """The mean of the channels of the first frames, and the channels' peak."""
+    means, peaks = [np.zeros(0, np.float32)], [0.0]
+    for block in sample_blocks(file, n_frames):
+        means.append(block.mean(axis=1))
+        peaks.append(peak(block))
+    return np.concatenate(means), max(peaks)
 
 
 def _frames_for(n_times: int | None, ratio: float, file_rate_hz: int, n_frames: int) -> int:

@@ -4,6 +4,7 @@ import errno
 import logging
 import os
 import socket
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
@@ -164,6 +165,7 @@ def _write_head(run: Run, cell: Cell, data: Dataset) -> None:
             "fingerprint": data.fingerprint,
             **_clip_counts(data),
             "left_out": len(data.left_out),
+            "noted": dict(Counter(each.kind for each in data.noted)),
             "excluded": data.n_excluded,
         },
     }

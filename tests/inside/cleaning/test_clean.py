@@ -206,7 +206,7 @@ def trained(tones: Tones, cell: Cell, tmp_path: Path, monkeypatch: pytest.Monkey
     clips = data.clips.copy()
     clips[100] = 0
     data = replace(data, clips=clips)
-    for place in ("own_run", "whole", "look_clean"):
+    for place in ("subject.run_subject", "results.labelled_clips", "cleaning.part"):
         monkeypatch.setattr(f"convscope.inside.{place}.load_dataset", lambda *_a, **_k: data)
     short = cell.train.model_copy(update={"epochs": 3})
     run = fit(cell.model, data, short, tmp_path / "runs")

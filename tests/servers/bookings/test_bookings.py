@@ -268,7 +268,7 @@ def test_a_machine_is_found_by_its_host_or_its_name() -> None:
 
 
 def test_the_example_in_the_documentation_is_one(tmp_path: Path) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "servers.md").read_text()
+    page = (Path(__file__).parents[3] / "docs" / "servers.md").read_text()
     example = page.partition("## Bookings")[2].partition("```yaml\n")[2].partition("```")[0]
     (tmp_path / "servers.yaml").write_text(example)
     sheet = read_servers_file(tmp_path / "servers.yaml").sheet

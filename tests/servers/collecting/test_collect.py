@@ -213,6 +213,6 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
 
 
 def test_every_command_is_in_the_documentation() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "servers.md").read_text()
+    page = (Path(__file__).parents[3] / "docs" / "servers.md").read_text()
     commands = ("status", "collect", "sheet", "metrics", "usage", "watch", "demo")
     assert [name for name in commands if f"convscope servers {name}" not in page] == []

@@ -23,7 +23,7 @@ from convscope.training.cell import Cell
 Cells = Callable[..., tuple[Cell, ...]]
 LeaveRun = Callable[..., Run]
 
-REFERENCE = Path(__file__).parents[1] / "reference" / "accuracy_tables.csv"
+REFERENCE = Path(__file__).parents[2] / "reference" / "accuracy_tables.csv"
 
 
 def only(cell: Cell, out: Path) -> PlannedCell:

@@ -1,5 +1,6 @@
 """Clips from a folder that a user names, as a net takes them."""
 
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -7,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.data.config import ImagesConfig, SoundConfig
+from convscope.data.config import FULL_WHITE, ImagesConfig, SoundConfig
 from convscope.data.files import Unreadable
 from convscope.data.images import SUFFIXES, image_decoder
 from convscope.data.sound_files import SOUND_SUFFIXES, decode_sound
@@ -15,6 +16,8 @@ from convscope.errors import UserError, in_one_line
 from convscope.inside.subject.subject import Examples, Show
 from convscope.names import find_name
 from convscope.types import Shape
+
+log = logging.getLogger(__name__)
 
 Preprocess: TypeAlias = Callable[[Path], Any]
 """From a file to the net's input, an array or tensor of its shape."""
@@ -29,6 +32,7 @@ def examples_from(
     classes: Sequence[str],
     most: int,
     preprocess: Preprocess | None = None,
+    white_level: int = FULL_WHITE,
 ) -> Examples:
     """The clips of a folder, class/file or files alone; those that cannot be read are left out.
 
@@ -39,6 +43,7 @@ def examples_from(
         classes: of the net; a folder of that name holds clips of that class.
         most: clips at most, evenly from all classes, and evenly from all there are of each.
         preprocess: makes the net's input of a file; None: as our own data are read.
+        white_level: of images, as `data.white_level`.
 
     Raises:
         UserError: where there is no such folder, or nothing in it that can be used.
@@ -47,16 +52,20 @@ def examples_from(
     files = _files(folder, suffixes)
     labels = np.array([_label(file, classes) for file in files], np.int64)
     chosen = [files[i] for i in evenly(np.arange(len(files)), labels, most)]
-    decode = _checked(preprocess, shape) if preprocess else _decoder(shape, rate_hz)
-    clips, kept, reason = [], [], ""
+    decode = _checked(preprocess, shape) if preprocess else _decoder(shape, rate_hz, white_level)
+    clips, kept, left_out = [], [], []
     for file in chosen:
         try:
             clips.append(decode(file))
             kept.append(file)
         except Unreadable as error:
-            reason = f"{file.name} {error}"
+            left_out.append(f"{file.name} {error}")
     if not clips:
-        raise UserError(f"--clips {folder}: no clip can be used ({reason}): give another folder")
+        raise UserError(
+            f"--clips {folder}: no clip can be used ({left_out[-1]}): give another folder"
+        )
+    if left_out:
+        log.warning("--clips %s: %d left out, such as %s", folder, len(left_out), left_out[0])
     return Examples(
         clips=np.stack(clips),
         labels=np.array([_label(file, classes) for file in kept], np.int64),
@@ -95,7 +104,7 @@ def _label(file: Path, classes: Sequence[str]) -> int:
     return -1 if found is None else list(classes).index(found)
 
 
-def _decoder(shape: Shape, rate_hz: int | None) -> Decode:
+def _decoder(shape: Shape, rate_hz: int | None, white_level: int) -> Decode:
     if rate_hz is not None:
         if len(shape) != 2 or shape[0] != 1:
             raise UserError(
@@ -108,7 +117,7 @@ def _decoder(shape: Shape, rate_hz: int | None) -> Decode:
             f"--clips: only square images of 1 or 3 channels are read, this net takes "
             f"{'x'.join(map(str, shape))}: give --preprocess FILE.py:fn"
         )
-    decode = image_decoder(ImagesConfig(image_size=shape[1]))
+    decode = image_decoder(ImagesConfig(image_size=shape[1], white_level=white_level))
     return lambda path: _channels(decode(path)[0], shape[0])
 
 
@@ -160,4 +169,5 @@ def clips_for(
 ) -> Examples:
     """The clips of a folder as the clips of a run's own data are read."""
     rate_hz = config.rate_hz if isinstance(config, SoundConfig) else None
-    return examples_from(folder, config.clip_shape, rate_hz, classes, most)
+    white = config.white_level if isinstance(config, ImagesConfig) else FULL_WHITE
+    return examples_from(folder, config.clip_shape, rate_hz, classes, most, white_level=white)

@@ -171,4 +171,4 @@ def registry_of(metrics: Metrics) -> "CollectorRegistry":
 
 def dashboard() -> str:
     """A dashboard for Grafana, JSON to import."""
-    return resources.files("convscope.servers").joinpath("grafana.json").read_text()
+    return resources.files("convscope.servers.collecting").joinpath("grafana.json").read_text()

@@ -156,7 +156,7 @@ class Ssh:
 @cache
 def script(disk: str) -> str:
     """What is sent to a server that is asked for the disk of a folder."""
-    here = files("convscope.servers")
+    here = files("convscope.servers.sensing")
     python, shell = ((here / name).read_text() for name in ("sensor.py", "sensor.sh"))
     return SCRIPT.format(disk=shlex.quote(disk), python=shlex.quote(python), shell=shell)
 
