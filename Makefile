@@ -15,7 +15,7 @@ TEST_PROCESSES ?= 2
 
 stop = { echo "Python 3.11 or newer is needed, but $(1); say make PYTHON=/path/to/python" >&2; exit 1; }
 
-.PHONY: help demo test lint types layers unit clean
+.PHONY: help demo test lint types layers unit docs clean
 .DEFAULT_GOAL := help
 
 help:  ## list these targets
@@ -39,8 +39,12 @@ layers: $(INSTALLED)  ## import-linter: imports go one way
 unit: $(INSTALLED)  ## pytest
 	@$(TEST_ENV) $(BIN)/python -m pytest -n $(TEST_PROCESSES)
 
+docs: $(INSTALLED)  ## the documentation as a site in site/, searchable without a network
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo site/index.html
+
 clean:  ## remove .venv and every cache; runs, data and the demo's page stay
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist site
 	find src tests -name __pycache__ -prune -exec rm -rf {} +
 	rm -rf src/*.egg-info
 
