@@ -48,7 +48,7 @@ def subject(tones: Tones) -> Subject:
         shape=(1, 400),
         clip_shape=(1, 400),
         classes=data.classes,
-        examples=Examples(np.asarray(data.clips[:9]), data.labels[:9], data.ids[:9]),
+        examples=Examples(np.asarray(data.clips[:9], np.int16), data.labels[:9], data.ids[:9]),
         rate_hz=400,
     )
 
@@ -119,16 +119,9 @@ def test_a_kind_of_data_is_its_settings_and_an_entry(
         "data": {"kind": "birds", "folder": str(tmp_path), "rate_hz": 8000, "seconds": 0.1},
         "model": {"family": "custom", "conv_layers": 2},
     }
-    monkeypatch.setitem(_modern(), "birds", _modern()["sounds"])
     cell = cs.recipe(**sections)
     assert cell.data.names == ("owl", "wren")  # type: ignore[union-attr]
     assert len(load_dataset(cell.data).ids) == 40  # type: ignore[union-attr]
-
-
-def _modern() -> dict[str, Any]:
-    from convscope.training import cell
-
-    return cell.MODERN_AUGMENT  # type: ignore[return-value]
 
 
 def test_a_view_of_the_board_is_a_function_that_every_format_prints(
