@@ -1,9 +1,11 @@
 """Every Python block of README and docs, and the notebook, run as they stand."""
 
 import contextlib
+import doctest
 import io
 import json
 import re
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -49,3 +51,14 @@ def test_the_notebook_runs_and_shows_itself(here: Path) -> None:
     assert "data:audio/wav;base64," in html
     assert looks["response"].figure()._repr_png_().startswith(b"\x89PNG")
     assert "test accuracy" in names["run"]._repr_html_()
+
+
+MODULES = ("training", "recipes", "layers", "opened", "runs", "look")
+
+
+def test_the_examples_of_the_docstrings_run(here: Path) -> None:
+    for name in MODULES:
+        module = import_module(f"convscope.api.{name}")
+        done = doctest.testmod(module)
+        assert done.attempted > 0, name
+        assert done.failed == 0, name

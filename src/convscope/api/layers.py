@@ -84,11 +84,11 @@ def describe(
         UserError: for a network that its input shrinks to nothing, or a spec of images without
             `input_shape`.
 
-    Example:
+    Examples:
         >>> import convscope as cs
         >>> table = cs.describe(cs.spec(family="custom", conv_layers=8), n_classes=16)
         >>> table.rows[0].name, table.rows[0].shape
-        ('conv1', (32, 16000))
+        ('conv1', (64, 16000))
     """
     if isinstance(what, ConvNetSpec | UserNet):
         return LayerTable(rows_of(what, _shape(what, input_shape, assignments), n_classes), 16_000)

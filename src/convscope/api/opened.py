@@ -244,11 +244,11 @@ def open_run(folder: Path | str, trust_code: bool = False) -> OpenRun:
     Raises:
         UserError: where the folder is no run.
 
-    Example:
+    Examples:
         >>> import convscope as cs
-        >>> run = cs.open_run("runs/residual-169eaecd49a3")      # doctest: +SKIP
-        >>> run.scores["accuracy"]                               # doctest: +SKIP
-        0.9542
+        >>> run = cs.open_run(cs.open_runs("runs")[0].folder)
+        >>> sorted(run.predictions)
+        ['ids', 'labels', 'logits', 'scored']
     """
     return OpenRun(folder, trust_code)
 

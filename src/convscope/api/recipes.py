@@ -24,10 +24,10 @@ def spec(**model: Any) -> ModelSpec:
     Raises:
         UserError: naming the key at fault.
 
-    Example:
+    Examples:
         >>> import convscope as cs
         >>> cs.spec(family="custom", conv_layers=8).base_channels
-        32
+        64
     """
     return make_spec(model)
 
@@ -41,7 +41,7 @@ def recipe(**sections: Mapping[str, Any]) -> Cell | SweepRecipe:
     Raises:
         UserError: naming the key at fault, in the command line's words.
 
-    Example:
+    Examples:
         >>> import convscope as cs
         >>> cell = cs.recipe(data={"kind": "mnist", "folder": "mnist"}, model={"family": "mnist"})
         >>> cell.train.batch_size

@@ -102,9 +102,10 @@ def open_runs(*folders: Path | str) -> Runs:
     Raises:
         UserError: where a folder holds none.
 
-    Example:
+    Examples:
         >>> import convscope as cs
-        >>> runs = cs.open_runs("runs")                          # doctest: +SKIP
+        >>> all(run.is_done for run in cs.open_runs("runs"))
+        True
     """
     found = find_runs([Path(folder) for folder in folders or ("runs",)])
     return Runs(OpenRun(run.folder) for run in found)
@@ -136,10 +137,10 @@ def board(
     Raises:
         UserError: for no runs, a condition that is none, or options that exclude each other.
 
-    Example:
+    Examples:
         >>> import convscope as cs
-        >>> cs.board("runs", by_seed=True).records[0]["accuracy"]       # doctest: +SKIP
-        0.9539
+        >>> "accuracy" in cs.board("runs", by_seed=True).records[0]
+        True
     """
     if sum(map(bool, (by_seed, pivot, against))) > 1:
         raise UserError("by_seed, pivot and against are different tables: give one of them")

@@ -40,11 +40,12 @@ def train(
         UserError: for a mistake in the recipe or the data, before the first step.
         RunFailed: where the loss explodes or memory is too small; the last good epoch is kept.
 
-    Example:
+    Examples:
         >>> import convscope as cs
-        >>> run = cs.train("recipes/mnist.yaml", "data.folder=mnist", "train.epochs=1")
-        >>> run.scores["accuracy"] > 0.1
-        True
+        >>> run = cs.train("recipes/words16_residual.yaml", "data.folder=words",
+        ...                "train.epochs=1", "model.base_channels=4", progress=False)
+        >>> len(run.epochs), run.confusion.shape
+        (1, (16, 16))
     """
     return OpenRun(train_cell(cell_of(recipe, assignments), Path(out), progress).folder)
 
@@ -78,10 +79,10 @@ def sweep(
     Raises:
         UserError: for a mistake in a recipe, or a sweep that another process drives.
 
-    Example:
+    Examples:
         >>> import convscope as cs
-        >>> runs = cs.sweep("recipes/mnist.yaml", "data.folder=mnist", "train.epochs=1",
-        ...                 "model.base_channels=4,8", workers=1)
+        >>> runs = cs.sweep("recipes/words16_residual.yaml", "data.folder=words",
+        ...                 "train.epochs=1", "model.base_channels=4,5", progress=False)
         >>> len(runs)
         2
     """
