@@ -10,7 +10,7 @@ import typer
 
 from convscope.cli import servers_watch
 from convscope.cli.commands import Group
-from convscope.cli.servers_asked import asking, with_servers
+from convscope.cli.servers_common import asking, with_servers
 from convscope.cli.show import Json, print_json, print_table, warn
 from convscope.errors import RunFailed, UserError
 from convscope.names import visible_lines

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from convscope.cli.servers_asked import asking, with_servers
+from convscope.cli.servers_common import asking, with_servers
 from convscope.cli.show import print_table, warn
 
 if TYPE_CHECKING:
