@@ -2,8 +2,8 @@
 
 A study file and runs come in; frozen records, maps and tables go out, kept under RUN/brain/STUDY.
 
-study file -> inputs -> stimuli -> features (a net's layers, and controls)
-                     -> responses                  -> hrf -> glm, encoding, rsa -> inference -> results
+study file -> inputs -> stimuli   -> features (a net's layers, and controls) -> hrf
+                     -> responses -> glm, encoding, rsa (by inference) -> results
 
 `records` has what is handed on between the rooms, `settings` all keys of a study file. The rooms
 glm, encoding, rsa and inference take and return arrays alone: they need neither a scanner nor a

@@ -108,12 +108,11 @@ class Recording:
     @property
     def mean(self) -> NDArray[np.float32]:
         """(n_samples, n_targets): over the repeats that were measured."""
-        if len(self.values) == 1:
-            return self.values[0]
         n_measured = np.isfinite(self.values).sum(axis=0)
         total = np.nansum(self.values, axis=0, dtype=np.float64)
         with np.errstate(invalid="ignore"):
-            return (total / n_measured).astype(np.float32)
+            mean: NDArray[np.float32] = (total / n_measured).astype(np.float32)
+        return mean
 
 
 @dataclass(frozen=True)

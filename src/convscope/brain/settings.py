@@ -13,7 +13,7 @@ class StimuliSettings(Settings):
         files: names of the stimuli in the order of the responses: FILE.npz:KEY, or a CSV or text
             file with one a line; None: all of the folder, sorted.
         categories: a label of each stimulus, as `files`; None: there are none.
-        onset_seconds: of one long recording: when it began after the first volume (negative: before).
+        onset_seconds: of one long recording: its begin after the first volume; negative: before.
     """
 
     folder: str | None = None
