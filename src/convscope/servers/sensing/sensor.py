@@ -148,11 +148,11 @@ def _kib(key: str, meminfo: str) -> int | None:
 
 
 def _uptime(psutil: Any) -> float | None:
+    words = _read(PROC / "uptime").split()  # first: it does not depend on the clock being right
+    if words:
+        return number(words[0])
     booted = _asked(psutil, "boot_time")
-    if booted:
-        return round(time.time() - float(booted), 1)
-    words = _read(PROC / "uptime").split()
-    return number(words[0]) if words else None
+    return round(max(time.time() - float(booted), 0.0), 1) if booted else None
 
 
 def _disk(path: str) -> tuple[int, int]:
