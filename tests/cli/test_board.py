@@ -161,3 +161,13 @@ def test_what_is_missing_or_idle_is_told_in_one_line(
         assert answer.code == 2
         assert words in answer.err
         assert len(answer.err.splitlines()) == 1
+
+
+def test_brain_alone_takes_the_only_study_and_says_how_to_get_one(
+    convscope: Convscope, runs: Path
+) -> None:
+    answer = convscope("board", runs, "--brain")
+    assert answer.code == 2
+    assert "convscope brain encode STUDY RUN" in answer.err
+    both = convscope("board", runs, "--brain", "--pivot")
+    assert "--pivot and --brain are different tables" in both.err

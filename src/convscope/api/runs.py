@@ -11,6 +11,9 @@ from convscope.scores.against import against_view
 from convscope.scores.board import ranked, with_front
 from convscope.scores.board_table import board_view, seeds_view
 from convscope.scores.board_text import TEXTS
+from convscope.scores.brain import brain_rows
+from convscope.scores.brain import over_seeds as brain_over_seeds
+from convscope.scores.brain_view import brain_view
 from convscope.scores.flops import with_flops
 from convscope.scores.pivot import pivot_view
 from convscope.scores.plain_table import View
@@ -121,6 +124,7 @@ def board(
     pareto: Cost = "params",
     pivot: tuple[str, str] | None = None,
     against: Path | str | None = None,
+    brain: str | bool = False,
 ) -> Board:
     """The table of runs: accuracy, what it costs, and what is on the Pareto front.
 
@@ -133,6 +137,8 @@ def board(
         pareto: its cost.
         pivot: two keys, of the rows and of the columns, for a grid.
         against: a CSV of stated accuracies to stand beside.
+        brain: the name of a study that the runs were held against, or True where there is one
+            alone: parameters and accuracy beside how well the brain is predicted.
 
     Raises:
         UserError: for no runs, a condition that is none, or options that exclude each other.
@@ -142,8 +148,8 @@ def board(
         >>> "accuracy" in cs.board("runs", by_seed=True).records[0]
         True
     """
-    if sum(map(bool, (by_seed, pivot, against))) > 1:
-        raise UserError("by_seed, pivot and against are different tables: give one of them")
+    if sum(map(bool, (by_seed and not brain, pivot, against, brain))) > 1:
+        raise UserError("by_seed, pivot, against and brain are different tables: give one of them")
     conditions = [parse_condition(each) for each in where]
     rows = [read_row(run) for run in find_runs(_folders(runs))]
     if "flops" in (sort, pareto) or any(each.key == "flops" for each in conditions):
@@ -153,6 +159,9 @@ def board(
         return Board(pivot_view(rows, pivot))
     if against:
         return Board(against_view(rows, Path(against)))
+    if brain:
+        scored = brain_rows(rows, None if brain is True else brain)
+        return Board(brain_view(brain_over_seeds(scored) if by_seed else scored))
     rows = ranked(with_front(over_seeds(rows) if by_seed else rows, pareto), sort)
     chosen = [row for row in rows if row.pareto or not front]
     return Board((seeds_view if by_seed else board_view)(chosen, "size", pareto))

@@ -17,11 +17,14 @@ if TYPE_CHECKING:
 PIVOT = "conv_layers,regulariser"
 
 
+ONLY_STUDY = "the only one"
+
+
 class BoardCommand(TyperCommand):
-    """Takes `--pivot` alone as well as with its two keys."""
+    """Takes `--pivot` alone as well as with its two keys, `--brain` with and without a study."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, _with_pivot_keys(args))
+        return super().parse_args(ctx, _with_defaults(args))
 
 
 def add_to(app: typer.Typer) -> None:
@@ -63,6 +66,10 @@ def board(
         Path | None,
         typer.Option("--against", metavar="CSV", help="Beside the accuracies stated there."),
     ] = None,
+    brain: Annotated[
+        str | None,
+        typer.Option("--brain", metavar="[STUDY]", help="Beside how well the brain is predicted."),
+    ] = None,
     mlflow: Annotated[
         str | None, typer.Option("--mlflow", metavar="URI", help="Export the runs to MLflow.")
     ] = None,
@@ -76,15 +83,17 @@ def board(
     json: Json = False,
 ) -> None:
     """The table of runs: accuracy, parameters, time, and what is on the Pareto front."""
-    _refuse_together({"--by-seed": seeds, "--pivot": pivot, "--against": against})
+    views = {"--pivot": pivot, "--against": against, "--brain": brain}
+    _refuse_together({"--by-seed": seeds and not brain, **views})
     boards = {"--board": kind, "--sort": sort, "--pareto": pareto, "--front": front}
-    if pivot or against:
-        refuse_idle(boards, "--pivot" if pivot else "--against")
+    for name in (name for name, given in views.items() if given):
+        refuse_idle(boards, name)
     if kind == "accuracy":
         refuse_idle({"--front": front, "--pareto": pareto}, "--board accuracy")
     if mlflow:
-        views = {"--by-seed": seeds, "--pivot": pivot, "--against": against}
-        refuse_idle({**boards, **views, "--format": form != "table"}, "--mlflow")
+        refuse_idle(
+            {**boards, "--by-seed": seeds, **views, "--format": form != "table"}, "--mlflow"
+        )
         _export(_rows(runs, where or [], False), mlflow, experiment or "convscope", json)
         return
     if experiment:
@@ -99,6 +108,8 @@ def board(
         from convscope.scores.against import against_view
 
         view = against_view(rows, against)
+    elif brain:
+        view = _brain(rows, brain, seeds)
     else:
         from convscope.scores.board import ranked, with_front
         from convscope.scores.board_table import board_view, seeds_view
@@ -129,6 +140,14 @@ def _pivot(rows: list["BoardRow"], keys: str) -> "View":
     if not (down and comma and across) or "," in across or down == across:
         raise UserError(f"--pivot {keys}: expected two keys, ROWS,COLUMNS, such as {PIVOT}")
     return pivot_view(rows, (down, across))
+
+
+def _brain(rows: list["BoardRow"], study: str, seeds: bool) -> "View":
+    from convscope.scores.brain import brain_rows, over_seeds
+    from convscope.scores.brain_view import brain_view
+
+    found = brain_rows(rows, None if study == ONLY_STUDY else study)
+    return brain_view(over_seeds(found) if seeds else found)
 
 
 def _print(view: "View", form: str) -> None:
@@ -169,12 +188,14 @@ def refuse_idle(options: dict[str, Any], beside: str) -> None:
         raise UserError(f"{idle[0]} has no effect beside {beside}: leave it out")
 
 
-def _with_pivot_keys(args: list[str]) -> list[str]:
-    """The arguments with keys behind each `--pivot` that has none."""
+def _with_defaults(args: list[str]) -> list[str]:
+    """The arguments with what each `--pivot` and `--brain` means that stands alone."""
     filled = []
     for arg, following in zip(args, [*args[1:], ""], strict=False):
         filled.append(arg)
-        has_keys = "," in following and not Path(following).exists()
-        if arg == "--pivot" and not has_keys:
+        is_path = Path(following).exists()
+        if arg == "--pivot" and (is_path or "," not in following):
             filled.append(PIVOT)
+        if arg == "--brain" and (is_path or not following or following.startswith("-")):
+            filled.append(ONLY_STUDY)
     return filled
