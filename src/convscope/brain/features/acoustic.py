@@ -99,7 +99,7 @@ def temporal_modulation(wave: Wave) -> Features:
     centred = (mel - mel.mean(axis=1, keepdims=True)) * np.hanning(n_frames)
     spectrum = np.abs(np.fft.rfft(centred, axis=1)) ** 2
     rates = np.fft.rfftfreq(n_frames, HOP / RATE_HZ)
-    groups = np.split(spectrum, N_BAND_GROUPS)
+    groups: Features = spectrum.reshape(N_BAND_GROUPS, -1, len(rates))
     cells = [
         group[:, _between(rates, BAND_RATES_HZ, i)].mean()
         for group in groups
@@ -123,7 +123,7 @@ ACOUSTIC: dict[str, Callable[[Wave], Features]] = {
 """Beside every net that is held against responses to sounds."""
 
 
-def _between(values: Features, edges: tuple[float, ...], i: int) -> NDArray[np.bool_]:
+def _between(values: Wave, edges: tuple[float, ...], i: int) -> NDArray[np.bool_]:
     """From an edge up to, not including, the next."""
     inside: NDArray[np.bool_] = (values >= edges[i]) & (values < edges[i + 1])
     return inside

@@ -23,9 +23,8 @@ N_OCTAVES, N_ORIENTATIONS = 5, 8
 
 def luminance(image: Image) -> NDArray[np.float64]:
     """(height, width): the weighted mean of the channels."""
-    if len(image) == 1:
-        return image[0].astype(np.float64)
-    grey: NDArray[np.float64] = np.tensordot(LUMINANCE, image.astype(np.float64), 1)
+    weights = LUMINANCE if len(image) == 3 else (1.0,)
+    grey: NDArray[np.float64] = np.tensordot(weights, image.astype(np.float64), 1)
     return grey
 
 

@@ -1,4 +1,4 @@
-"""From neural activity to BOLD: canonical responses, delays, drifts; nothing crosses a run's border.
+"""From neural activity to BOLD: canonical responses, delays, drifts, none across a run's border.
 
 Imports `records` and `settings` alone.
 """
