@@ -46,7 +46,7 @@ class SubjectCeiling:
 def explainable_variance(repeats: ArrayLike) -> Scores:
     r"""The share of the variance of one measurement that repeats: (n_targets,), from -1/(n-1) to 1.
 
-        EV = (n · var(mean over repeats) - mean of the variances) / ((n - 1) · mean of the variances)
+        EV = (n · var(mean over repeats) - v) / ((n - 1) · v),   v the mean variance of one repeat,
 
     which is var s / var y without bias (Sahani and Linden 2003, NIPS 15; Hsu, Borst and Theunissen
     2004, Network 15).
