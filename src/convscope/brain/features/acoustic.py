@@ -58,7 +58,7 @@ def mel_bank() -> Features:
 
 def power(wave: Wave) -> Features:
     """(1,): ln of the mean square."""
-    return np.array([np.log(np.mean(np.square(wave, dtype=np.float64)) + 1e-10)])
+    return np.array([np.log(max(np.mean(np.square(wave, dtype=np.float64)), 1e-10))])
 
 
 def mel_mean(wave: Wave) -> Features:
