@@ -58,7 +58,8 @@ def mel_bank() -> Features:
 
 def power(wave: Wave) -> Features:
     """(1,): ln of the mean square."""
-    return np.array([np.log(max(np.mean(np.square(wave, dtype=np.float64)), 1e-10))])
+    mean_square = float(np.mean(np.square(wave.astype(np.float64))))
+    return np.array([np.log(max(mean_square, 1e-10))])
 
 
 def mel_mean(wave: Wave) -> Features:

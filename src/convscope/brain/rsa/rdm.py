@@ -57,7 +57,8 @@ def crossnobis_distance(repeats: ArrayLike) -> Pairs:
 
         d(i, j) = mean over pairs of repeats a ≠ b of (x_ai - x_aj)' Σ⁻¹ (x_bi - x_bj) / n_features
 
-    Σ is the covariance of the noise, see `noise_covariance`. Walther and others (2016), NeuroImage 137.
+    Σ is the covariance of the noise, see `noise_covariance`. After Walther and others (2016),
+    NeuroImage 137.
 
     Args:
         repeats: (n_repeats, n_stimuli, n_features), at least two repeats.
@@ -94,7 +95,8 @@ def noise_covariance(repeats: ArrayLike) -> Pairs:
     off = ~np.eye(len(r), dtype=bool)
     r_error = n / n_freedom**2 * (squares - r**2)
     shrinkage = np.clip(r_error[off].sum() / (r[off] ** 2).sum(), 0, 1) if off.any() else 0.0
-    return np.where(off, (1 - shrinkage) * covariance, covariance)
+    shrunk: Pairs = np.where(off, (1 - shrinkage) * covariance, covariance)
+    return shrunk
 
 
 DISTANCES: dict[str, Callable[[ArrayLike], Pairs]] = {
