@@ -86,7 +86,8 @@ class FeatureSettings(Settings):
     Attributes:
         layers: of the net, by name; none: all that are handed on, `act1` to `logits`.
         pooling: over the positions of a layer for each stimulus: their mean, greatest value, means
-            of `n_time_bins` stretches of time, or all (whole).
+            of `n_time_bins` stretches of time, or all (whole); `time` follows one long recording
+            from volume to volume.
         n_time_bins: of `time_bins`.
         windows: how a net meets a stimulus longer than its clips: `whole` where it takes any
             length, `windows` of its own length, averaged; `auto` tries the first, then the second.
@@ -96,7 +97,7 @@ class FeatureSettings(Settings):
     """
 
     layers: tuple[str, ...] = ()
-    pooling: Literal["mean", "max", "time_bins", "whole"] = "mean"
+    pooling: Literal["mean", "max", "time_bins", "whole", "time"] = "mean"
     n_time_bins: int = Field(4, ge=2, le=64)
     windows: Literal["auto", "whole", "windows"] = "auto"
     n_untrained: int = Field(3, ge=1, le=20)
