@@ -76,7 +76,8 @@ class Run:
         events: what happened when.
         confounds: (n_volumes, n_confounds) columns to be explained away; n_confounds may be 0.
         confound_names: (n_confounds,).
-        design: (n_volumes, n_columns) given predictors; None where events make them.
+        design: (n_subjects, n_volumes, n_columns) given predictors, n_subjects 1 where they are the
+            same for all; None where events make them.
         design_names: (n_columns,).
         repeat_of: the name of the run whose stimuli it repeats; None: it is the first of them.
     """
@@ -89,6 +90,13 @@ class Run:
     design: NDArray[np.float64] | None = None
     design_names: tuple[str, ...] = ()
     repeat_of: str | None = None
+
+    def design_for(self, subject: int) -> NDArray[np.float64] | None:
+        """(n_volumes, n_columns) the given predictors of a subject, by its number."""
+        if self.design is None:
+            return None
+        own: NDArray[np.float64] = self.design[subject if len(self.design) > 1 else 0]
+        return own
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.brain.hrf.convolve import event_predictors
+from convscope.brain.hrf.convolve import convolved, event_predictors
 from convscope.brain.hrf.delays import delayed
 from convscope.brain.hrf.drift import drift
 from convscope.brain.records import Run
@@ -42,6 +42,7 @@ def design_of(
     delays: Sequence[int] = (),
     high_pass_seconds: float | None = None,
     already_convolved: bool = False,
+    subject: int = 0,
 ) -> Design:
     """The design of a run: its given columns, or its events convolved with a response.
 
@@ -52,11 +53,14 @@ def design_of(
         delays: of `fir`, in volumes.
         high_pass_seconds: drifts of longer periods are explained away; None: none.
         already_convolved: whether the given design stands as it is; else it is convolved too.
+        subject: its number, where designs differ between subjects.
 
     Raises:
         UserError: for a run with neither events nor a design.
     """
-    names, conditions = _conditions(run, tr_seconds, hrf, delays, already_convolved)
+    names, conditions = _conditions(
+        run, run.design_for(subject), tr_seconds, hrf, delays, already_convolved
+    )
     trends = drift(run.n_volumes, tr_seconds, high_pass_seconds)
     has_constant = _spans_constant(conditions)
     trends = trends[:, :-1] if has_constant else trends
@@ -83,18 +87,21 @@ def condition_names(run: Run) -> tuple[str, ...]:
 
 
 def _conditions(
-    run: Run, tr_seconds: float, hrf: str, delays: Sequence[int], already_convolved: bool
+    run: Run,
+    given: Array | None,
+    tr_seconds: float,
+    hrf: str,
+    delays: Sequence[int],
+    already_convolved: bool,
 ) -> tuple[tuple[str, ...], Array]:
     names = condition_names(run)
     one_run = np.zeros(run.n_volumes, dtype=np.int64)
-    if run.design is not None:
+    if given is not None:
         if already_convolved or hrf == "none":
-            return names, run.design
+            return names, given
         if hrf == "fir":
-            return _delayed_names(names, delays), delayed(run.design, one_run, delays)
-        from convscope.brain.hrf.convolve import convolved
-
-        return _response_names(names, hrf), convolved(run.design, one_run, tr_seconds, hrf)
+            return _delayed_names(names, delays), delayed(given, one_run, delays)
+        return _response_names(names, hrf), convolved(given, one_run, tr_seconds, hrf)
     if not run.events:
         raise UserError(
             f"{run.name}: a GLM needs responses.events or responses.design, got neither: name them "

@@ -1,0 +1,126 @@
+"""The stimuli of a study: which files they are, and which of them are the same."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from convscope.brain.inputs.arrays import read_names
+from convscope.brain.records import Stimuli, StimulusKind
+from convscope.brain.settings import StimuliSettings
+from convscope.data.files import Unreadable
+from convscope.data.images import SUFFIXES
+from convscope.data.sound_files import SOUND_SUFFIXES, read_sound
+from convscope.errors import UserError, first_few, in_one_line
+from convscope.names import find_name
+
+HASH_RATE_HZ = 16_000
+
+
+def read_stimuli(
+    settings: StimuliSettings, folder: Path, progress: Callable[[int, int], None] | None = None
+) -> Stimuli | None:
+    """The stimuli that a study names; None where it names none.
+
+    Args:
+        settings: of the study file.
+        folder: the study file's.
+        progress: called with the stimuli read and all.
+
+    Raises:
+        UserError: where a file is missing or cannot be read, or numbers do not fit.
+    """
+    if settings.folder is None:
+        return None
+    place = folder / Path(settings.folder).expanduser()
+    if not place.is_dir():
+        raise UserError(f"stimuli.folder: {place} is no folder: expected one of sounds or images")
+    there = _files(place)
+    names = read_names(settings.files, folder, "stimuli.files") if settings.files else tuple(there)
+    _check_unique(names)
+    files = tuple(_found(name, there, place) for name in names)
+    kinds: set[StimulusKind] = {_kind(path) for path in files}
+    if len(kinds) > 1:
+        raise UserError(f"stimuli: {place} holds sounds and images: expected one kind")
+    kind = kinds.pop()
+    hashes, seconds = [], []
+    for i, path in enumerate(files):
+        digest, duration = _content(path, kind)
+        hashes.append(digest)
+        seconds.append(duration)
+        if progress:
+            progress(i + 1, len(files))
+    return Stimuli(
+        kind, names, files, tuple(hashes), np.array(seconds), _categories(settings, folder, names)
+    )
+
+
+def _files(place: Path) -> dict[str, Path]:
+    """Sounds and images by their path in the folder without its ending."""
+    found = {
+        path.relative_to(place).with_suffix("").as_posix(): path
+        for path in sorted(place.rglob("*"))
+        if path.suffix.lower() in SOUND_SUFFIXES.union(SUFFIXES) and path.is_file()
+    }
+    if not found:
+        raise UserError(f"stimuli.folder: {place} holds neither sounds nor images")
+    return found
+
+
+def _found(name: str, there: dict[str, Path], place: Path) -> Path:
+    for spelled in (name, str(Path(name).with_suffix(""))):
+        key = find_name(spelled, there)
+        if key is not None:
+            return there[key]
+    raise UserError(
+        f"stimuli.files names {name}, which is not in {place}: it holds {len(there)} files, such "
+        f"as {first_few(there, 2)}"
+    )
+
+
+def _kind(path: Path) -> StimulusKind:
+    return "sound" if path.suffix.lower() in SOUND_SUFFIXES else "image"
+
+
+def _content(path: Path, kind: StimulusKind) -> tuple[str, float]:
+    """SHA-256 of what is heard or seen, whatever the format, and the seconds of a sound."""
+    try:
+        if kind == "image":
+            from PIL import Image
+
+            with Image.open(path) as opened:
+                pixels = np.asarray(opened.convert("RGB"))
+            return hashlib.sha256(
+                repr(pixels.shape).encode() + pixels.tobytes()
+            ).hexdigest(), np.nan
+        sound = read_sound(path, HASH_RATE_HZ)
+        samples = np.round(sound.waveform * 2**15).astype(np.int32)
+        return hashlib.sha256(samples.tobytes()).hexdigest(), sound.n_whole / HASH_RATE_HZ
+    except Unreadable as error:
+        raise UserError(f"stimuli: {path} {error}: mend it, or leave it out of the study") from None
+    except (OSError, ValueError, soundfile.LibsndfileError) as error:
+        raise UserError(f"stimuli: {path} cannot be read ({in_one_line(error)})") from None
+
+
+def _categories(
+    settings: StimuliSettings, folder: Path, names: tuple[str, ...]
+) -> tuple[str, ...] | None:
+    if settings.categories is None:
+        return None
+    labels = read_names(settings.categories, folder, "stimuli.categories")
+    if len(labels) != len(names):
+        raise UserError(
+            f"stimuli.categories: expected a label for each of {len(names)} stimuli, got "
+            f"{len(labels)}"
+        )
+    return labels
+
+
+def _check_unique(names: tuple[str, ...]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UserError(
+            f"stimuli.files names {first_few(twice)} twice: expected each stimulus once"
+        )
