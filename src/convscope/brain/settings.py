@@ -93,7 +93,7 @@ class FeatureSettings(Settings):
             length, `windows` of its own length, averaged; `auto` tries the first, then the second.
         n_untrained: seeds of the untrained nets beside the trained one; at least one.
         equal_rank: principal components to which all layers are brought for one more column of the
-            table, fitted in training folds alone; 0: none.
+            table, since a wide layer predicts more by its width; fitted in training folds alone.
     """
 
     layers: tuple[str, ...] = ()
@@ -101,7 +101,7 @@ class FeatureSettings(Settings):
     n_time_bins: int = Field(4, ge=2, le=64)
     windows: Literal["auto", "whole", "windows"] = "auto"
     n_untrained: int = Field(3, ge=1, le=20)
-    equal_rank: int = Field(0, ge=0)
+    equal_rank: int = Field(8, ge=1)
 
 
 class HrfSettings(Settings):

@@ -65,6 +65,7 @@ def encode(
     grid: NDArray[np.float64],
     seed: int = 0,
     backend: str = "numpy",
+    rank: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Encoded:
     """Predict each sample from a fit to others.
@@ -76,6 +77,7 @@ def encode(
         grid: (n_penalties,) to choose from.
         seed: of what banded ridge draws.
         backend: of himalaya.
+        rank: principal components to which plain features are reduced; None: none.
         progress: called with the folds done and all folds.
 
     Examples:
@@ -98,7 +100,7 @@ def encode(
     n_dropped, n_done = 0, 0
     for d, draw in enumerate(draws):
         for f, fold in enumerate(draw.folds):
-            fit = _fit(features, measured, draw, f, grid, seed, backend)
+            fit = _fit(features, measured, draw, f, grid, seed, backend, rank)
             predictions[d, fold.test[:, None], usable] = fit.predictions
             losses[d, f, usable], penalties[d, f, usable] = fit.inner_loss, fit.penalties
             n_dropped = max(n_dropped, fit.n_dropped)
@@ -125,8 +127,10 @@ def _fit(
     grid: NDArray[np.float64],
     seed: int,
     backend: str,
+    rank: int | None,
 ) -> Fit:
     fold, inner = draw.folds[f], draw.inner[f]
     if not isinstance(features, np.ndarray):
         return fit_predict_banded(features, measured, fold, grid, inner, seed, backend)
-    return fit_predict(features, measured, fold, grid, None if draw.one_out else inner, backend)
+    chosen_by = None if draw.one_out else inner
+    return fit_predict(features, measured, fold, grid, chosen_by, backend, rank)

@@ -60,6 +60,7 @@ def fit_predict(
     grid: NDArray[np.float64],
     inner: Sequence[Fold] | None,
     backend: str = "numpy",
+    rank: int | None = None,
 ) -> Fit:
     """Fit to the training samples of a fold and predict its test samples.
 
@@ -71,8 +72,11 @@ def fit_predict(
         inner: folds of the training samples, as indices into `fold.train`, that choose the
             penalty; None: one sample is left out at a time.
         backend: of himalaya: numpy, torch, torch_cuda.
+        rank: principal components of the training features to which they are reduced; None: none.
     """
     train, test, n_dropped = standardised(features, fold)
+    if rank is not None and rank < train.shape[1]:
+        train, test = principal_components(train, test, rank)
     measured = np.asarray(responses[fold.train], dtype=np.float64)
     if train.shape[1] == 0:
         return _mean_alone(measured, len(fold.test), grid, n_dropped)
@@ -93,6 +97,12 @@ def standardised(features: Array, fold: Fold) -> tuple[Array, Array, int]:
         (test[:, varies] - mean[varies]) / scale,
         int((~varies).sum()),
     )
+
+
+def principal_components(train: Array, test: Array, rank: int) -> tuple[Array, Array]:
+    """Standardised features as the first principal components of the training samples."""
+    axes = np.linalg.svd(train, full_matrices=False)[2][:rank]
+    return train @ axes.T, test @ axes.T
 
 
 def at_ends(penalties: NDArray[np.float64], grid: NDArray[np.float64]) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.brain.hrf.convolve import convolved, event_predictors
+from convscope.brain.hrf.convolve import convolved, event_predictors, held
 from convscope.brain.hrf.delays import delayed
 from convscope.brain.hrf.drift import drift
 from convscope.brain.records import Run
@@ -109,23 +109,12 @@ def _conditions(
         )
     heights = np.array([[float(e.trial_type == name) for name in names] for e in run.events])
     if hrf in ("fir", "none"):
-        boxes = _boxes(run, heights, tr_seconds)
+        boxes = held(run.events, heights, run.n_volumes, tr_seconds)
         if hrf == "none":
             return names, boxes
         return _delayed_names(names, delays), delayed(boxes, one_run, delays)
     columns = event_predictors(run.events, heights, run.n_volumes, tr_seconds, hrf)
     return _response_names(names, hrf), columns
-
-
-def _boxes(run: Run, heights: Array, tr_seconds: float) -> Array:
-    """(n_volumes, n_conditions) the share of each volume's time in which an event lasts."""
-    starts = np.arange(run.n_volumes) * tr_seconds
-    boxes = np.zeros((run.n_volumes, heights.shape[1]))
-    for event, height in zip(run.events, heights, strict=True):
-        end = event.onset_seconds + max(event.duration_seconds, tr_seconds / 50)
-        overlap = np.minimum(starts + tr_seconds, end) - np.maximum(starts, event.onset_seconds)
-        boxes += np.maximum(overlap, 0)[:, None] / tr_seconds * height
-    return boxes
 
 
 def _response_names(names: Sequence[str], hrf: str) -> tuple[str, ...]:

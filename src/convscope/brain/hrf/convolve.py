@@ -83,6 +83,21 @@ def event_predictors(
     return np.hstack([_causal(neural, kernel)[at_volumes] for kernel in kernels])
 
 
+def held(events: Sequence[Event], values: ArrayLike, n_volumes: int, tr_seconds: float) -> Array:
+    """(n_volumes, n_columns) events without any response: the mean over each volume's time.
+
+    Args: as `event_predictors`.
+    """
+    starts = np.arange(n_volumes) * tr_seconds
+    heights = np.asarray(values, dtype=np.float64)
+    columns = np.zeros((n_volumes, heights.shape[1]))
+    for event, height in zip(events, heights, strict=True):
+        end = event.onset_seconds + max(event.duration_seconds, tr_seconds / OVERSAMPLING)
+        overlap = np.minimum(starts + tr_seconds, end) - np.maximum(starts, event.onset_seconds)
+        columns += np.maximum(overlap, 0)[:, None] / tr_seconds * height
+    return columns
+
+
 def _causal(values: Array, kernel: Array) -> Array:
     from scipy.signal import fftconvolve
 

@@ -19,6 +19,17 @@ def draw_counts(n: int, n_draws: int, seed: int) -> Scores:
     return np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), n_draws).astype(np.float64)
 
 
+def draw_group_counts(groups: ArrayLike, n_draws: int, seed: int) -> Scores:
+    """(n_draws, n) as `draw_counts`, samples of one group together: the same stimulus under several
+    names, or volumes of one stretch of time.
+
+    Args:
+        groups: (n,) the number of each sample's group.
+    """
+    names, group_of = np.unique(np.asarray(groups), return_inverse=True)
+    return draw_counts(len(names), n_draws, seed)[:, group_of]
+
+
 def drawn_correlation(counts: Scores, predicted: ArrayLike, measured: ArrayLike) -> Scores:
     """(n_draws, n_targets) Pearson's r in each draw of samples.
 

@@ -21,8 +21,8 @@ SLOW_HZ = 0.12
 """A canonical response passes little above it: a regressor without power there was convolved."""
 
 SHARE_ABOVE = 0.1
-"""Of the variance, above `SLOW_HZ`: convolved noise and events have 0.01 to 0.04, others 0.3 to 0.8 at
-TRs of 1 to 3 s."""
+"""Of the variance, above `SLOW_HZ`: convolved noise and events have 0.01 to 0.04 there, neural ones
+0.3 to 0.8, at TRs of 1 to 3 s."""
 
 STEP_SECONDS = 4.0
 """A neural regressor leads BOLD by more."""
@@ -91,8 +91,8 @@ def check(study: Study) -> tuple[Finding, ...]:
 def looks_convolved(regressor: Array, tr_seconds: float) -> bool:
     """Whether a regressor has next to no power where a haemodynamic response passes none.
 
-    At most a tenth of its variance lies above 0.12 Hz. Where the Nyquist frequency is not well above
-    that, it cannot be told. Blocks of half a minute are slow by themselves: `best_lag` tells more.
+    At most a tenth of its variance lies above 0.12 Hz. Where the Nyquist frequency is not well
+    above that, it cannot be told. Blocks of half a minute are slow too: `best_lag` tells more.
 
     Args:
         regressor: (n_volumes,) without drifts.
