@@ -14,13 +14,20 @@ from numpy.typing import NDArray
 StimulusKind: TypeAlias = Literal["sound", "image"]
 
 Role: TypeAlias = Literal[
-    "trained", "untrained", "untrained_calibrated", "permuted", "acoustic", "pixels", "categories"
+    "trained",
+    "untrained",
+    "untrained_calibrated",
+    "permuted",
+    "acoustic",
+    "pixels",
+    "categories",
+    "given",
 ]
 """Whose features they are: of the net in question, or of which control beside it.
 
 untrained: the same architecture as initialised; untrained_calibrated: with its batch norms'
 statistics taken from the stimuli; permuted: the trained weights, each array shuffled; acoustic,
-pixels: of the stimuli themselves; categories: their labels.
+pixels: of the stimuli themselves; categories: their labels; given: predictors of the study.
 """
 
 
@@ -160,7 +167,7 @@ class FeatureSpace:
     @property
     def label(self) -> str:
         """`act3`, `act3, untrained, seed 1`, `spectral_all`."""
-        if self.role in ("trained", "acoustic", "pixels", "categories"):
+        if self.role in ("trained", "acoustic", "pixels", "categories", "given"):
             return self.name
         words = [self.name, self.role.replace("_", " ")]
         return ", ".join(words if self.seed is None else [*words, f"seed {self.seed}"])
