@@ -9,6 +9,7 @@ from convscope.cli.board import refuse_idle
 from convscope.cli.commands import computing
 from convscope.cli.look_runs import are_several, look_over
 from convscope.cli.show import Json, TrustCode, log_to_stderr, print_json
+from convscope.cli.user_module import input_shape, is_run
 
 if TYPE_CHECKING:
     from convscope.inside.results.index import Look
@@ -92,24 +93,22 @@ def look(
     else:
         choice = Choice(layer, _unit(unit, layer), n, seed, other, trust_code)
         with computing():
-            net, is_run = nets[0], _is_run(nets[0])
-            if is_run:
+            net = nets[0]
+            if is_run(net):
                 refuse_idle(of_module, "a run")
                 subject = _of_run(Path(net), clips, n_clips, trust_code)
             else:
-                own = OwnModule(net, _shape(input), weights, rate_hz, preprocess, classes, clips)
+                own = OwnModule(
+                    net, input_shape(input), weights, rate_hz, preprocess, classes, clips
+                )
                 subject = subject_of_module(own, n_clips)
-            out = out or (within(Path(net), "look") if is_run else Path("look"))
+            out = out or (within(Path(net), "look") if is_run(net) else Path("look"))
             with naming_bar() as tell:
                 looks = look_inside(subject, parts, choice, out, tell)
     if json:
         print_json({"out": str(out), "parts": [each.to_dict() for each in looks]})
     else:
         _print(looks, out)
-
-
-def _is_run(net: str) -> bool:
-    return Path(net).is_dir() or ":" not in net
 
 
 def _of_run(folder: Path, clips: Path | None, n_clips: int, trust_code: bool) -> "Subject":
@@ -128,16 +127,6 @@ def _unit(unit: str | None, layer: str | None) -> str | None:
     if layer is None:
         raise typer.BadParameter(f"--unit {unit}: give --layer too, or a name such as conv3:{unit}")
     return f"{layer}:{unit}"
-
-
-def _shape(text: str | None) -> tuple[int, ...]:
-    parts = (text or "").lower().split("x")
-    if len(parts) not in (2, 3) or not all(part.isdecimal() and int(part) for part in parts):
-        raise typer.BadParameter(
-            "--input: a module needs its input's shape, such as 3x227x227 or 1x16000"
-            + (f", got {text}" if text else "")
-        )
-    return tuple(int(part) for part in parts)
 
 
 def _print(looks: "list[Look]", out: Path) -> None:

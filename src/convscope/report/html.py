@@ -77,6 +77,11 @@ def or_dash(value: object) -> str:
     return DASH if value is None or value == "" else str(value)
 
 
+def cell(value: object) -> str:
+    """A value in a table: three digits of a fraction, a dash where there is none."""
+    return share(value) if isinstance(value, float) else or_dash(value)
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -86,6 +91,12 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"share": share, "count": count, "sizes": sizes, "or_dash": or_dash}
+    environment.filters |= {
+        "cell": cell,
+        "share": share,
+        "count": count,
+        "sizes": sizes,
+        "or_dash": or_dash,
+    }
     environment.globals["style"] = Markup((TEMPLATES / "page.css").read_text())
     return environment

@@ -157,7 +157,16 @@ def _net_score(running: Encoding, net: FittedNet) -> NetScore:
         best_on_test=running.split(choice.best_on_test.mean(axis=0)),
         layers=net.names,
         share=running.split(np.stack(share)),
+        interval=_mean_interval(running, chosen),
     )
+
+
+def _mean_interval(running: Encoding, fit: Encoded) -> tuple[float, float]:
+    drawn = running.r_drawn(fit)
+    if not len(drawn):
+        return float("nan"), float("nan")
+    low, high = interval(np.nanmean(drawn, axis=1))
+    return float(low), float(high)
 
 
 def _warnings(spaces: Sequence[SpaceScore]) -> tuple[str, ...]:

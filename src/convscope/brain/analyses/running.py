@@ -17,7 +17,7 @@ from convscope.brain.analyses.samples import (
 from convscope.brain.encoding.encode import Draw, Encoded, encode
 from convscope.brain.encoding.ridge import penalty_grid
 from convscope.brain.features.net import Net
-from convscope.brain.features.spaces import Variant, spaces_of, stimulus_spaces
+from convscope.brain.features.spaces import Variant, spaces_of, stimulus_spaces, variants
 from convscope.brain.inference.bootstrap import draw_group_counts, drawn_correlation
 from convscope.brain.inputs.study import Study
 from convscope.brain.records import FeatureSpace, Role
@@ -95,6 +95,13 @@ class Encoding:
             for name, values in found.items()
             if not name.endswith(" constant")
         )
+
+    def trained_layer(self, name: str) -> NDArray[np.float32]:
+        """(n_stimuli, n_features) of a layer of the trained net, as kept."""
+        assert self.net is not None
+        assert self.study.stimuli is not None
+        trained = variants(self.net, self.study.stimuli, self.study.settings.features)[0]
+        return next(each.values for each in self.spaces(trained) if each.name == name)
 
     def encoded(
         self, name: str, features: Scores | Sequence[Scores], rank: int | None = None

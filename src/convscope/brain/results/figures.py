@@ -1,10 +1,12 @@
 """Pictures of an encoding analysis: layers and controls, always in the same picture."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from convscope.brain.results.scores import Ceiling, EncodingScores, SpaceScore
@@ -22,6 +24,72 @@ ROLE_LOOKS: dict[str, tuple[str, str, str]] = {
 
 MOST_TARGETS = 24
 """More of them are shown by their distribution, not one by one."""
+
+
+@dataclass(frozen=True)
+class SweepPoint:
+    """One net, or the mean of its seeds, in the picture of a sweep.
+
+    Attributes:
+        name: of the network.
+        params: parameters.
+        accuracy: on its own test clips.
+        score: of the brain, r.
+        interval: of the score; None where there is none.
+        untrained: the score of the same architecture untrained.
+        pareto: whether no other is better in all three.
+    """
+
+    name: str
+    params: int
+    accuracy: float
+    score: float
+    interval: tuple[float, float] | None
+    untrained: float
+    pareto: bool
+
+
+@style()
+def sweep_figure(points: Sequence[SweepPoint], study: str) -> Figure:
+    """Brain score over parameters and over accuracy.
+
+    The front of all three is blue and numbered; the untrained nets are hollow squares.
+    """
+    figure = Figure(figsize=(9.0, 4.4), layout="constrained")
+    left, right = figure.subplots(1, 2, sharey=True)
+    front = [each for each in points if each.pareto]
+    for axes, key in ((left, "params"), (right, "accuracy")):
+        for each in points:
+            number = str(front.index(each) + 1) if each.pareto else ""
+            _draw_net(axes, getattr(each, key), each, number)
+    left.set_xscale("log")
+    left.set_xlabel("parameters")
+    right.set_xlabel("test accuracy of the net's own task")
+    left.set_ylabel(f"r on held-out samples of {_short(study, 24)}")
+    looks = (
+        ("o", BLUE, "on the front of all three"),
+        ("o", GREY, "others"),
+        ("s", ORANGE, "untrained"),
+    )
+    handles = [
+        Line2D([], [], ls="", marker=marker, color=colour, label=label)
+        for marker, colour, label in looks
+    ]
+    handles += [
+        Line2D([], [], ls="", label=f"{i + 1}  {_short(each.name, 30)}")
+        for i, each in enumerate(front)
+    ]
+    figure.legend(handles=handles, loc="outside right upper", fontsize=8)
+    return figure
+
+
+def _draw_net(axes: Axes, x: float, each: SweepPoint, number: str) -> None:
+    colour = BLUE if each.pareto else GREY
+    if each.interval is not None:
+        axes.plot([x, x], each.interval, color=colour, lw=1)
+    axes.plot(x, each.score, "o", color=colour, zorder=3)
+    axes.plot(x, each.untrained, "s", color=ORANGE, mfc="white", ms=5)
+    axes.annotate(number, (x, each.score), (-6, 4), textcoords="offset points", ha="right")
 
 
 @style()
@@ -181,6 +249,61 @@ def rdm_figure(rdms: Sequence[tuple[str, Scores]], categories: Sequence[str] | N
         all_axes[0].set_yticks(starts + counts / 2 - 0.5, [_short(each, 16) for each in names])
         all_axes[0].tick_params(axis="y", labelsize=7, length=0)
     figure.colorbar(image, ax=list(all_axes), shrink=0.8, label="rank of the dissimilarity")
+    return figure
+
+
+@style()
+def responses_figure(responses: NDArray[np.floating], targets: Sequence[str]) -> Figure:
+    """Responses as they are read: samples down, targets across, each brought to z.
+
+    Args:
+        responses: (n_samples, n_targets).
+        targets: their names; of many every so many is drawn.
+    """
+    step = max(1, len(targets) // 400)
+    values = np.asarray(responses, dtype=np.float64)[:, ::step]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        z = (values - values.mean(axis=0)) / values.std(axis=0)
+    figure = Figure(figsize=(8.0, 4.2), layout="constrained")
+    axes = figure.add_subplot()
+    axes.grid(False)
+    image = axes.imshow(z, aspect="auto", cmap="RdBu_r", vmin=-3, vmax=3, interpolation="nearest")
+    axes.set_ylabel("sample (stimulus or volume)")
+    axes.set_xlabel("target" + (f", every {step}th" if step > 1 else ""))
+    if len(targets) <= MOST_TARGETS:
+        axes.set_xticks(range(len(targets)), [_short(name, 16) for name in targets], rotation=40)
+    figure.colorbar(image, ax=axes, label="z over samples")
+    return figure
+
+
+@style()
+def designs_figure(designs: Sequence[tuple[str, Scores, Sequence[str]]]) -> Figure:
+    """Design matrices: volumes down, columns across, each brought to its greatest size.
+
+    Args:
+        designs: of each run its name, (n_volumes, n_columns) and the names of the columns.
+    """
+    shown = list(designs)[:4]
+    n_columns = max(len(names) for _, _, names in shown)
+    width = min(14.0, max(4.5, (0.35 * n_columns + 0.6) * len(shown) + 1.2))
+    figure = Figure(figsize=(width, 5.0), layout="constrained")
+    all_axes = figure.subplots(1, len(shown), squeeze=False)[0]
+    for axes, (run, values, names) in zip(all_axes, shown, strict=True):
+        size = np.abs(values).max(axis=0)
+        image = axes.imshow(
+            values / np.where(size > 0, size, 1),
+            aspect="auto",
+            cmap="RdBu_r",
+            vmin=-1,
+            vmax=1,
+            interpolation="nearest",
+        )
+        axes.grid(False)
+        axes.set_title(_short(run, 20), fontsize=9)
+        axes.set_xticks(range(len(names)), [_short(name, 18) for name in names], rotation=90)
+        axes.tick_params(axis="x", labelsize=7)
+    all_axes[0].set_ylabel("volume")
+    figure.colorbar(image, ax=list(all_axes), shrink=0.5, label="share of the column's greatest")
     return figure
 
 

@@ -50,6 +50,7 @@ class NetScore:
         best_on_test: (n_subjects, n_targets) r that a choice on the test would have claimed.
         layers: (n_layers,) names.
         share: (n_layers, n_subjects, n_targets) in how many of the folds each was chosen.
+        interval: of the mean of r over subjects and targets, 95 %, over samples.
     """
 
     role: Role
@@ -59,6 +60,7 @@ class NetScore:
     best_on_test: Scores
     layers: tuple[str, ...]
     share: Scores
+    interval: tuple[float, float]
 
     @property
     def layer(self) -> str:

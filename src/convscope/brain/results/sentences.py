@@ -153,38 +153,6 @@ def rsa_words(rsa: RsaScores) -> str:
     return f"RSA: {verdict}: {own}, {words}; {how}. Both were picked on these stimuli."
 
 
-def smaller_is_closer(params: Scores, scores: Scores, study: str, n_draws: int = 2000) -> str:
-    """Whether smaller nets predict the brain better: the rank correlation of size and score.
-
-    Args:
-        params: (n_nets,) parameters.
-        scores: (n_nets,) brain scores.
-        study: its name.
-        n_draws: of nets, for the interval.
-    """
-    from scipy.stats import spearmanr
-
-    n = len(params)
-    if n < 3 or len(set(np.asarray(params).tolist())) < 2:
-        return f"{_n(n, 'net')} of {study} cannot say whether smaller nets hold the brain better."
-    rho = float(spearmanr(params, scores).statistic)
-    rng = np.random.default_rng(0)
-    drawn = []
-    for _ in range(n_draws):
-        picks = rng.integers(0, n, n)
-        if len(set(params[picks].tolist())) > 1 and len(set(scores[picks].tolist())) > 1:
-            drawn.append(float(spearmanr(params[picks], scores[picks]).statistic))
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    figures = f"Spearman's ρ of parameters and brain score {rho:.2f}, 95 % {low:.2f} to {high:.2f}"
-    if high < 0:
-        verdict = "smaller nets predict the brain better"
-    elif low > 0:
-        verdict = "larger nets predict the brain better: a smaller net does not hold more of it"
-    else:
-        verdict = "it is not shown that size decides how well a net predicts the brain"
-    return f"Among {_n(n, 'net')}, {verdict} ({figures})."
-
-
 def _above(gap: Difference) -> bool:
     return gap.interval[0] > 0
 
