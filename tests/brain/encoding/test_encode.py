@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,7 +40,7 @@ def slow_ridge(x: Array, y: Array, fold: Fold) -> tuple[Array, Array]:
     return predictions, penalties
 
 
-def solve(a: Array, y: Array, row: Array, penalty: float) -> float:
+def solve(a: Any, y: Any, row: Any, penalty: float) -> float:
     centre, mean = a.mean(axis=0), y.mean()
     a = a - centre
     weights = np.linalg.solve(a.T @ a + penalty * np.eye(a.shape[1]), a.T @ (y - mean))

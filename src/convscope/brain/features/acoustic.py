@@ -86,7 +86,7 @@ def modulation(wave: Wave) -> Features:
     rates = np.fft.rfftfreq(n_frames, HOP / RATE_HZ)
     scales = np.abs(np.fft.fftfreq(N_BANDS, 1 / N_BANDS))
     cells = [
-        spectrum[np.ix_(_between(scales, SCALES, j), _between(rates, RATES_HZ, i))].mean()
+        _mean(spectrum[np.ix_(_between(scales, SCALES, j), _between(rates, RATES_HZ, i))])
         for i in range(len(RATES_HZ) - 1)
         for j in range(len(SCALES) - 1)
     ]
@@ -102,7 +102,7 @@ def temporal_modulation(wave: Wave) -> Features:
     rates = np.fft.rfftfreq(n_frames, HOP / RATE_HZ)
     groups: Features = spectrum.reshape(N_BAND_GROUPS, -1, len(rates))
     cells = [
-        group[:, _between(rates, BAND_RATES_HZ, i)].mean()
+        _mean(group[:, _between(rates, BAND_RATES_HZ, i)])
         for group in groups
         for i in range(len(BAND_RATES_HZ) - 1)
     ]
@@ -122,6 +122,11 @@ ACOUSTIC: dict[str, Callable[[Wave], Features]] = {
     "spectral_all": spectral_all,
 }
 """Beside every net that is held against responses to sounds."""
+
+
+def _mean(values: Features) -> float:
+    """0 of nothing: sounds under 2 s have no rates so slow."""
+    return float(values.mean()) if values.size else 0.0
 
 
 def _between(values: Wave, edges: tuple[float, ...], i: int) -> NDArray[np.bool_]:

@@ -1,7 +1,7 @@
 """What the layers of a net answer to each stimulus, whatever its length."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
@@ -113,9 +113,9 @@ def answers(net: Net, clips: Tensor, names: Sequence[str]) -> dict[str, NDArray[
     with untouched(net.net), _kept(modules, [n for n in names if n in modules]) as kept:
         inputs = net.front(clips.to(place.device)).to(place.dtype)
         try:
-            with record(net.net, ours) as recorded:
+            with record(net.net, ours) if ours else nullcontext({}) as recorded:
                 net.net(inputs)
-        except RuntimeError as error:
+        except (RuntimeError, UserError) as error:
             raise UserError(
                 f"{net.name} does not take stimuli of shape {tuple(clips.shape[1:])} "
                 f"({str(error).splitlines()[0]}): give features.windows: windows"

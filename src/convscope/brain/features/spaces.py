@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from convscope.brain.features.acoustic import ACOUSTIC, RATE_HZ
+from convscope.brain.features.acoustic import ACOUSTIC, RATE_HZ, WINDOW
 from convscope.brain.features.layers import LayerFeatures, layer_features, pieces, varying
 from convscope.brain.features.net import Net, calibrated, permuted
 from convscope.brain.features.pixels import PIXELS
@@ -101,8 +101,13 @@ def stimulus_spaces(stimuli: Stimuli, progress: Progress | None = None) -> tuple
     rows: dict[str, list[NDArray[np.float64]]] = {name: [] for name in functions}
     for i, path in enumerate(stimuli.files):
         clip = sound(path, RATE_HZ) if stimuli.kind == "sound" else image(path, PIXEL_SIZE)
+        if stimuli.kind == "sound" and clip.shape[-1] < WINDOW:
+            raise UserError(
+                f"stimuli: {stimuli.names[i]} is too short for a spectrogram ({clip.shape[-1]} "
+                f"samples at 16 kHz, {WINDOW} are needed): leave it out of the study"
+            )
         for name, function in functions.items():
-            rows[name].append(_checked(function, clip, stimuli.names[i]))
+            rows[name].append(function(clip))
         if progress:
             progress(i + 1, len(stimuli))
     role: Role = "acoustic" if stimuli.kind == "sound" else "pixels"
@@ -127,18 +132,6 @@ def _of_wave(
     function: Callable[[NDArray[np.floating]], NDArray[np.float64]], clip: Clip
 ) -> NDArray[np.float64]:
     return function(clip[0])
-
-
-def _checked(
-    function: Callable[[Clip], NDArray[np.float64]], clip: Clip, name: str
-) -> NDArray[np.float64]:
-    values = function(clip) if clip.shape[-1] >= 4 else np.array([np.nan])
-    if not np.isfinite(values).all():
-        raise UserError(
-            f"stimuli: {name} is too short for a spectrogram ({clip.shape[-1]} samples): leave it "
-            "out of the study"
-        )
-    return values
 
 
 def _clip(net: Net, stimuli: Stimuli, i: int) -> Clip:
