@@ -13,7 +13,9 @@ from convscope.brain.analyses.samples import (
     groups_of,
     responses_of,
     samples_of,
+    volumes_of,
 )
+from convscope.brain.analyses.volumes import layer_volumes, sound_volumes
 from convscope.brain.encoding.encode import Draw, Encoded, encode
 from convscope.brain.encoding.ridge import penalty_grid
 from convscope.brain.features.net import Net
@@ -66,8 +68,10 @@ class Encoding:
 
         def compute() -> dict[str, NDArray[np.float32]]:
             assert study.stimuli is not None
-            found = spaces_of(variant, study.stimuli, settings, self._progress(variant.name))
-            return _arrays(found)
+            progress = self._progress(variant.name)
+            if settings.pooling == "time":
+                return _arrays(layer_volumes(study, variant, progress))
+            return _arrays(spaces_of(variant, study.stimuli, settings, progress))
 
         return _from_arrays(self.folder.step(f"features-{variant.name}", compute), variant)
 
@@ -79,10 +83,13 @@ class Encoding:
             values = given_predictors(study).astype(np.float32)
             return (FeatureSpace(" + ".join(names), "given", values),)
         stimuli = study.stimuli
-        found = self.folder.step(
-            "features-stimuli",
-            lambda: _arrays(stimulus_spaces(stimuli, self._progress("stimuli"))),
-        )
+
+        def compute() -> dict[str, NDArray[np.float32]]:
+            if study.settings.features.pooling == "time":
+                return _arrays(sound_volumes(study))
+            return _arrays(stimulus_spaces(stimuli, self._progress("stimuli")))
+
+        found = self.folder.step("features-stimuli", compute)
         role: Role = "acoustic" if stimuli.kind == "sound" else "pixels"
         return tuple(
             FeatureSpace(
@@ -141,6 +148,8 @@ class Encoding:
         """The features of a space at the samples of the responses."""
         if space.role == "given":
             return space.values.astype(np.float64)
+        if self.study.settings.features.pooling == "time":
+            return volumes_of(self.study, space.values)
         return samples_of(self.study, space.values)
 
     def split(self, scores: Scores) -> Scores:

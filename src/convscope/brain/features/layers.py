@@ -1,7 +1,7 @@
 """What the layers of a net answer to each stimulus, whatever its length."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
@@ -113,7 +113,9 @@ def answers(net: Net, clips: Tensor, names: Sequence[str]) -> dict[str, NDArray[
     with untouched(net.net), _kept(modules, [n for n in names if n in modules]) as kept:
         inputs = net.front(clips.to(place.device)).to(place.dtype)
         try:
-            with record(net.net, ours) if ours else nullcontext({}) as recorded:
+            recording: AbstractContextManager[dict[str, Tensor]]
+            recording = record(net.net, ours) if ours else nullcontext({})
+            with recording as recorded:
                 net.net(inputs)
         except (RuntimeError, UserError) as error:
             raise UserError(
