@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 brain = typer.Typer(cls=Group, no_args_is_help=True, help="Nets held against fMRI responses.")
 
+NO_PLACE = "--out DIR is missing: there is no run whose folder could keep the results"
+
 StudyFile = Annotated[Path, typer.Argument(help="A study file.", metavar="STUDY", readable=False)]
 NetName = Annotated[
     str | None, typer.Argument(help="A run's folder, or FILE.py:make_net.", metavar="[RUN|MODEL]")
@@ -105,8 +107,8 @@ def encode(
     from convscope.studies import encode as hold
 
     with resumable(), computing(), _telling() as tell:
+        named = _net(net, weights, input, rate_hz, out)
         loaded = _loaded(study)
-        named = _net(net, weights, input, rate_hz)
         held = hold(loaded, named, out, tell, trust_code)
     if json:
         print_json(held.to_dict())
@@ -135,8 +137,8 @@ def rsa(
     from convscope.studies import similarity
 
     with resumable(), computing(), _telling() as tell:
+        named = _net(net, weights, input, rate_hz, out)
         loaded = _loaded(study)
-        named = _net(net, weights, input, rate_hz)
         folder, found = similarity(loaded, named, out, tell, trust_code)
     rows = rsa_rows(found)
     if json:
@@ -193,13 +195,27 @@ def _telling() -> Iterator[Callable[[str, float, float], None]]:
 
 
 def _net(
-    net: str | None, weights: Path | None, shape: str | None, rate_hz: int | None
+    net: str | None,
+    weights: Path | None,
+    shape: str | None,
+    rate_hz: int | None,
+    out: Path | None,
 ) -> "Path | OwnModule | None":
-    """A run's folder, or a module of the user's own; None where none is named."""
+    """A run's folder, or a module of the user's own; None where none is named.
+
+    Raises:
+        UserError: where there is no such run, or no place for results.
+    """
     of_module = {"--weights": weights, "--input": shape, "--rate-hz": rate_hz}
     if net is None or is_run(net):
         refuse_idle(of_module, "a run" if net else "no net")
-        return None if net is None else Path(net)
+        from convscope.run import Run
+
+        if net is None and out is None:
+            raise UserError(NO_PLACE)
+        return None if net is None else Run.existing(net).folder
+    if out is None:
+        raise UserError(NO_PLACE)
     from convscope.inside.subject.module_subject import OwnModule
 
     return OwnModule(net, input_shape(shape), weights, rate_hz)
