@@ -11,6 +11,8 @@ import pytest
 import soundfile
 import yaml
 
+from convscope.brain.encoding.encode import encode
+
 Convscope = Callable[..., Any]
 
 RATE_HZ = 2000
@@ -105,9 +107,7 @@ def test_encode_says_the_answer_keeps_everything_and_goes_on_to_the_same_bytes(
         assert words in html.replace("Noise ceiling", "noise ceiling"), words
     assert "http" not in html.replace("http-equiv", "").replace("http://www.w3.org", "")
 
-    import convscope.brain.analyses.running as running
-
-    done = running.encode
+    done = encode
     calls = []
 
     def killed(*args: Any, **options: Any) -> Any:
@@ -117,12 +117,12 @@ def test_encode_says_the_answer_keeps_everything_and_goes_on_to_the_same_bytes(
         return done(*args, **options)
 
     shutil.rmtree(folder)
-    monkeypatch.setattr(running, "encode", killed)
+    monkeypatch.setattr("convscope.brain.analyses.running.encode", killed)
     interrupted = convscope("brain", "encode", study, net)
     assert interrupted.code == 130
     assert "goes on from here" in interrupted.err
     assert not (folder / "manifest.json").exists()
-    monkeypatch.setattr(running, "encode", done)
+    monkeypatch.setattr("convscope.brain.analyses.running.encode", done)
     assert convscope("brain", "encode", study, net).code == 0
     assert bytes_of(folder) == whole
 

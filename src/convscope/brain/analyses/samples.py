@@ -9,6 +9,7 @@ from convscope.brain.hrf.convolve import convolved, event_predictors, held
 from convscope.brain.hrf.delays import delayed
 from convscope.brain.hrf.drift import drift, without
 from convscope.brain.inputs.study import Study
+from convscope.brain.records import Event, Run
 from convscope.errors import UserError
 
 Array = NDArray[np.float64]
@@ -37,29 +38,25 @@ def samples_of(study: Study, features: NDArray[np.floating]) -> Array:
 
     Returns:
         (n_samples, n_features) of stimuli; of volumes times the responses or delays of the HRF,
-        without drifts.
+        without drifts. There each feature counts from its mean over stimuli, and that a stimulus
+        came at all is explained away from both sides: what is left is how stimuli differ.
 
     Raises:
         UserError: where no event names a stimulus.
     """
     if not study.is_bold:
         return features.astype(np.float64)
+    centred = features - features.mean(axis=0)
     parts = []
     for run in study.runs:
-        shown = [event for event in run.events if event.stimulus is not None]
+        shown = _shown(run)
         if not shown:
             raise UserError(
                 f"responses.events: no event of {run.name} names a stimulus: expected a column "
                 "stim_file with the names of the stimuli"
             )
-        values = features[[event.stimulus for event in shown if event.stimulus is not None]]
-        model = study.settings.hrf.model
-        plain = "none" if model == "fir" else model
-        if plain == "none":
-            columns = held(shown, values, run.n_volumes, study.tr_seconds)
-        else:
-            columns = event_predictors(shown, values, run.n_volumes, study.tr_seconds, plain)
-        parts.append(columns)
+        values = centred[[event.stimulus for event in shown if event.stimulus is not None]]
+        parts.append(_placed(study, run, values))
     return _at_volumes(study, np.concatenate(parts), study.settings.hrf.model == "fir")
 
 
@@ -148,14 +145,36 @@ def _cleaned(study: Study, values: NDArray[np.float32]) -> Array:
 
 
 def _without_nuisance(study: Study, values: Array) -> Array:
-    """Each run less its drifts, its mean and its confounds."""
+    """Each run less its drifts, its mean, its confounds, and that stimuli came."""
     left = np.empty_like(values)
     for i, run in enumerate(study.runs):
         own = study.run_of == i
         columns = drift(run.n_volumes, study.tr_seconds, study.settings.encoding.drift_seconds)
         if run.confound_names:
             columns = np.hstack([run.confounds, columns])
+        if _shown(run) and study.settings.features.pooling != "time":
+            columns = np.hstack([_onsets(study, run), columns])
         finite = np.isfinite(values[own]).all(axis=0)
         left[own] = np.nan
         left[np.ix_(own, finite)] = without(values[own][:, finite], columns)
     return left
+
+
+def _shown(run: Run) -> list[Event]:
+    return [event for event in run.events if event.stimulus is not None]
+
+
+def _placed(study: Study, run: Run, values: Array) -> Array:
+    """(n_volumes, …) values of the events that show stimuli, by the HRF but for its delays."""
+    model = study.settings.hrf.model
+    if model in ("fir", "none"):
+        return held(_shown(run), values, run.n_volumes, study.tr_seconds)
+    return event_predictors(_shown(run), values, run.n_volumes, study.tr_seconds, model)
+
+
+def _onsets(study: Study, run: Run) -> Array:
+    """(n_volumes, …) that a stimulus came, whichever: by the HRF, or at its delays."""
+    came = _placed(study, run, np.ones((len(_shown(run)), 1)))
+    if study.settings.hrf.model != "fir":
+        return came
+    return delayed(came, np.zeros(run.n_volumes, np.int64), study.settings.hrf.delays)
