@@ -79,24 +79,26 @@ def _difference(
 def unique_variance(
     running: Encoding,
     layer: FeatureSpace,
-    fit: Encoded,
     controls: Sequence[FeatureSpace],
     control: str,
-    control_fits: Mapping[str, Encoded],
 ) -> tuple[UniqueVariance, ...]:
-    """What the layer adds to the control; and to the control and the categories together."""
+    """What the layer adds to the control; and to the control and the categories together.
+
+    All that is compared chooses its penalties in the same folds, one band or several.
+    """
     values = {c.name: running.at_samples(c) for c in controls}
-    features = running.at_samples(layer)
-    both = running.encoded(f"{control}-and-{layer.name}", [values[control], features])
-    where = (running.responses, running.counts)
-    parts = [(control, partition(fit, control_fits[control], both, *where))]
+    own = running.at_samples(layer)
+    known = {control: [values[control]]}
     if "categories" in values:
-        name = f"{control} + categories"
-        known = [values[control], values["categories"]]
-        without = running.encoded(f"{control}-and-categories", known)
-        more = running.encoded(f"{control}-categories-and-{layer.name}", [*known, features])
-        parts.append((name, partition(fit, without, more, *where)))
-    return tuple(_unique_variance(running, layer.name, name, part) for name, part in parts)
+        known[f"{control} + categories"] = [values[control], values["categories"]]
+    alone = running.encoded(f"bands-{layer.name}", [own])
+    found = []
+    for name, bands in known.items():
+        without = running.encoded(f"bands-{name}", bands)
+        both = running.encoded(f"bands-{name} + {layer.name}", [*bands, own])
+        part = partition(alone, without, both, running.responses, running.counts)
+        found.append(_unique_variance(running, layer.name, name, part))
+    return tuple(found)
 
 
 def _unique_variance(

@@ -104,9 +104,7 @@ def _against_controls(
     chosen = {each.variant.name: each.choice.chosen for each in fitted}
     return {
         "differences": differences(running, chosen, control, control_fits),
-        "unique": unique_variance(
-            running, trained.layers[place], trained.fits[place], controls, control, control_fits
-        ),
+        "unique": unique_variance(running, trained.layers[place], controls, control),
         "p": p,
         "q": q,
         "p_max": p_max,

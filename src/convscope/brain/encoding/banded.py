@@ -33,7 +33,7 @@ def fit_predict_banded(
     """Fit bands of features together to the training samples of a fold and predict its test.
 
     Args:
-        bands: of (n_samples, n_features) each, at least two.
+        bands: of (n_samples, n_features) each; one alone is plain ridge, chosen in the same way.
         responses: (n_samples, n_targets) finite.
         fold: which to fit to, which to predict.
         grid: (n_penalties,) of λ.
@@ -79,7 +79,9 @@ def fit_predict_banded(
 
 
 def band_weights(n_bands: int, seed: int) -> NDArray[np.float64]:
-    """(n_sets, n_bands) sets of γ: of two bands an even grid in their log ratio, else drawn."""
+    """(n_sets, n_bands) sets of γ: of two bands an even grid in their log ratio, of more drawn."""
+    if n_bands == 1:
+        return np.ones((1, 1))
     if n_bands == 2:
         share = 1 / (1 + np.exp(-np.linspace(-6, 6, 13)))
         return np.stack([share, 1 - share], axis=1)
