@@ -177,7 +177,7 @@ class EncodingSettings(Settings):
     n_bootstrap: int = Field(1000, ge=0)
     n_permutations: int = Field(0, ge=0)
     seed: int = Field(0, ge=0)
-    backend: Literal["numpy", "torch", "torch_cuda"] = "numpy"
+    backend: Literal["torch", "numpy", "torch_cuda"] = "torch"
 
     not_in_name: ClassVar[frozenset[str]] = frozenset({"backend"})
 

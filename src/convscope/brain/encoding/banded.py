@@ -28,7 +28,7 @@ def fit_predict_banded(
     grid: NDArray[np.float64],
     inner: Sequence[Fold],
     seed: int = 0,
-    backend: str = "numpy",
+    backend: str = "torch",
 ) -> Fit:
     """Fit bands of features together to the training samples of a fold and predict its test.
 

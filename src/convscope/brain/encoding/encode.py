@@ -64,7 +64,7 @@ def encode(
     draws: Sequence[Draw],
     grid: NDArray[np.float64],
     seed: int = 0,
-    backend: str = "numpy",
+    backend: str = "torch",
     rank: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Encoded:

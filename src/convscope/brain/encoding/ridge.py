@@ -59,7 +59,7 @@ def fit_predict(
     fold: Fold,
     grid: NDArray[np.float64],
     inner: Sequence[Fold] | None,
-    backend: str = "numpy",
+    backend: str = "torch",
     rank: int | None = None,
 ) -> Fit:
     """Fit to the training samples of a fold and predict its test samples.
