@@ -11,6 +11,7 @@ import pytest
 GALLERY = Path(__file__).parents[1] / "gallery"
 SMALLEST = {
     "imagenet_maximisation.py": ["--steps", "1"],
+    "shuffled_volumes.py": ["--seeds", "1"],
     "sound_of_words.py": ["--clips", "160", "--epochs", "1", "--steps", "2"],
 }
 DATA = {"imagenet_maximisation.py": "squeezenet1_0"}

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from convscope.api.opened import OpenRun, open_run
     from convscope.api.recipes import recipe, spec
     from convscope.api.runs import Board, Runs, board, open_runs
+    from convscope.api.study import OpenStudy, open_study
     from convscope.api.training import sweep, train
     from convscope.errors import RunFailed, UserError
 
@@ -29,6 +30,7 @@ _WHERE = {
     "LayerTable": "api.layers",
     "Looks": "api.looks",
     "OpenRun": "api.opened",
+    "OpenStudy": "api.study",
     "RunFailed": "errors",
     "Runs": "api.runs",
     "UserError": "errors",
@@ -37,6 +39,7 @@ _WHERE = {
     "look": "api.look",
     "open_run": "api.opened",
     "open_runs": "api.runs",
+    "open_study": "api.study",
     "recipe": "api.recipes",
     "spec": "api.recipes",
     "sweep": "api.training",
@@ -48,6 +51,7 @@ __all__ = [
     "LayerTable",
     "Looks",
     "OpenRun",
+    "OpenStudy",
     "RunFailed",
     "Runs",
     "UserError",
@@ -57,6 +61,7 @@ __all__ = [
     "look",
     "open_run",
     "open_runs",
+    "open_study",
     "recipe",
     "spec",
     "sweep",

@@ -163,7 +163,7 @@ def accuracy_params_figure(points: Sequence[AccuracyPoint]) -> Figure:
             ha="right",
         )
     axes.set(xlabel="parameters", ylabel="test accuracy (95 % interval)")
-    _log_parameters(axes, [point.params for point in points])
+    log_parameters(axes, [point.params for point in points])
     names = [
         Line2D([], [], linestyle="none", label=f"{number}  {point.name}")
         for number, point in enumerate(front, start=1)
@@ -185,7 +185,7 @@ def _draw_points(
     drawn.set_label(label)
 
 
-def _log_parameters(axes: Axes, params: Sequence[int]) -> None:
+def log_parameters(axes: Axes, params: Sequence[int]) -> None:
     """A logarithmic axis, wide enough that one of 1, 2 and 5 times a power of ten is on it."""
     axes.set_xscale("log")
     low, high = min(params, default=1), max(params, default=1)

@@ -34,7 +34,7 @@ class BrainScore:
         score: of the layer chosen within the training folds.
         layer: the one chosen most often.
         untrained: of the same architecture untrained, mean over its seeds.
-        control: name of the best control that is no net.
+        control: name of what the net is held against, which needs no net.
         control_score: its score.
         ceiling: the highest r that the noise of the responses allows; None where none exists.
         interval: of `score`, 95 %, over the samples.

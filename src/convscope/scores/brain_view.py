@@ -41,7 +41,7 @@ _COLUMNS = (
 
 _NOTE = (
     "{study}: r on held-out samples, mean over targets, of the layer chosen within training folds; "
-    "untrained: the same architecture; control: the best that is no net; "
+    "untrained: the same architecture; control: what needs no net; "
     "* no other row is smaller, more accurate and closer to the brain"
 )
 

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from convscope.brain.results.scores import Ceiling, EncodingScores, SpaceScore
-from convscope.figures import BLUE, GREEN, GREY, ORANGE, style
+from convscope.figures import BLUE, GREEN, GREY, ORANGE, log_parameters, style
 
 Scores = NDArray[np.float64]
 
@@ -62,18 +62,18 @@ def sweep_figure(points: Sequence[SweepPoint], study: str) -> Figure:
         for each in points:
             number = str(front.index(each) + 1) if each.pareto else ""
             _draw_net(axes, getattr(each, key), each, number)
-    left.set_xscale("log")
+    log_parameters(left, [each.params for each in points])
     left.set_xlabel("parameters")
     right.set_xlabel("test accuracy of the net's own task")
     left.set_ylabel(f"r on held-out samples of {_short(study, 24)}")
     looks = (
-        ("o", BLUE, "on the front of all three"),
-        ("o", GREY, "others"),
-        ("s", ORANGE, "untrained"),
+        ("o", BLUE, BLUE, "on the front of all three"),
+        ("o", GREY, GREY, "others"),
+        ("s", ORANGE, "white", "untrained"),
     )
     handles = [
-        Line2D([], [], ls="", marker=marker, color=colour, label=label)
-        for marker, colour, label in looks
+        Line2D([], [], ls="", marker=marker, color=colour, mfc=fill, label=label)
+        for marker, colour, fill, label in looks
     ]
     handles += [
         Line2D([], [], ls="", label=f"{i + 1}  {_short(each.name, 30)}")
