@@ -1,6 +1,6 @@
 """The page of a study: the answer first, then what it rests on; controls stand in every table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from convscope.brain.inputs.checks import Fact, Finding
 from convscope.brain.results import tables
 from convscope.brain.results.scores import EncodingScores
 from convscope.brain.results.similarity import RsaScores
+from convscope.brain.results.tables import Row
 from convscope.report.html import data_uri, render, write_page
 from convscope.scores.plain_table import PlainTable
 
@@ -27,6 +28,8 @@ CAPTIONS = {
 }
 
 MOST_TARGETS = 60
+
+OTHER_NETS = ("untrained", "untrained_calibrated", "permuted")
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,7 @@ def study_board(page: StudyBoard, out_file: Path) -> Path:
 def study_page(page: StudyPage, out_file: Path) -> Path:
     """Make one file that holds all that it shows, and return its path."""
     scores = page.scores
+    spaces = tables.space_rows(scores)
     values = {
         "title": page.title,
         "sentences": page.sentences,
@@ -95,9 +99,10 @@ def study_page(page: StudyPage, out_file: Path) -> Path:
         "warnings": scores.warnings,
         "unit": scores.unit,
         "control": scores.control,
-        "spaces": tables.space_rows(scores),
-        "nets": tables.net_rows(scores),
-        "targets": tables.target_rows(scores)[:MOST_TARGETS],
+        "spaces": said(row for row in spaces if row["role"] not in OTHER_NETS),
+        "other_nets": said(row for row in spaces if row["role"] in OTHER_NETS),
+        "nets": said(tables.net_rows(scores)),
+        "targets": said(tables.target_rows(scores)[:MOST_TARGETS]),
         "n_targets": len(scores.targets),
         "unique": tables.unique_rows(scores)[: 2 * MOST_TARGETS],
         "rsa": [] if page.rsa is None else tables.rsa_rows(page.rsa),
@@ -113,3 +118,10 @@ def study_page(page: StudyPage, out_file: Path) -> Path:
         "hash": page.hash,
     }
     return write_page(out_file, render("study.html", values))
+
+
+def said(rows: Iterable[Row]) -> list[Row]:
+    """Rows without the columns in which nothing stands."""
+    kept = list(rows)
+    empty = {key for key in (kept[0] if kept else ()) if all(row[key] is None for row in kept)}
+    return [{key: value for key, value in row.items() if key not in empty} for row in kept]
