@@ -89,6 +89,8 @@ class FeatureSettings(Settings):
             of `n_time_bins` stretches of time, or all (whole); `time` follows one long recording
             from volume to volume.
         n_time_bins: of `time_bins`.
+        project: columns to which layers with more are brought by a sparse random projection, which
+            keeps distances and sees no responses; None: none are.
         windows: how a net meets a stimulus longer than its clips: `whole` where it takes any
             length, `windows` of its own length, averaged; `auto` tries the first, then the second.
         n_untrained: seeds of the untrained nets beside the trained one; at least one.
@@ -99,6 +101,7 @@ class FeatureSettings(Settings):
     layers: tuple[str, ...] = ()
     pooling: Literal["mean", "max", "time_bins", "whole", "time"] = "mean"
     n_time_bins: int = Field(4, ge=2, le=64)
+    project: int | None = Field(None, ge=2)
     windows: Literal["auto", "whole", "windows"] = "auto"
     n_untrained: int = Field(3, ge=1, le=20)
     equal_rank: int = Field(8, ge=1)

@@ -22,6 +22,7 @@ from convscope.brain.features.layers import (
     layer_features,
     pieces,
     pooled,
+    projected,
     varying,
 )
 from convscope.brain.features.net import (
@@ -170,6 +171,20 @@ def test_a_long_stimulus_goes_through_whole_where_it_can_else_in_windows_average
     assert found == pytest.approx(np.stack(by_hand), abs=1e-6)
     with pytest.raises(UserError, match=r"tiny does not take stimuli of shape \(1, 1000\)"):
         layer_features(fixed, clips.__getitem__, 6, ["4"], windows="whole")
+
+
+def test_a_projection_keeps_distances_and_leaves_narrow_layers_as_they_are() -> None:
+    rows = np.random.default_rng(0).normal(size=(20, 6000))
+    small = np.stack([projected(row, 800) for row in rows])
+    assert small.shape == (20, 800)
+    ratio = np.linalg.norm(small[0] - small[1:], axis=1) / np.linalg.norm(
+        rows[0] - rows[1:], axis=1
+    )
+    assert ratio == pytest.approx(np.ones(19), abs=0.12)
+    assert (projected(rows[0, :50], 800) == rows[0, :50]).all()
+    clips = [noise(400, seed).astype(np.float32)[None] for seed in range(5)]
+    found = layer_features(tiny(), clips.__getitem__, 5, ["3"], pooling="whole", project=16)
+    assert found["3"].values.shape == (5, 16)
 
 
 def test_a_mean_that_a_layer_took_away_is_no_feature() -> None:

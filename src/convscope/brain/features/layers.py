@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import cache
 from math import ceil
 from typing import Any
 
@@ -43,6 +44,7 @@ def layer_features(
     pooling: str = "mean",
     n_time_bins: int = 4,
     windows: str = "auto",
+    project: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, LayerFeatures]:
     """What layers answer to stimuli.
@@ -56,6 +58,8 @@ def layer_features(
         n_time_bins: of `time_bins`.
         windows: whole: a stimulus goes through in one piece; windows: in pieces of the length that
             the net was trained on, averaged; auto: whole where the net takes it.
+        project: columns to which wider layers are brought, stimulus by stimulus, so that memory
+            holds no more; None: none are.
         progress: called with the stimuli done and all.
 
     Raises:
@@ -68,11 +72,34 @@ def layer_features(
     sizes: dict[str, list[NDArray[np.float64]]] = {name: [] for name in names}
     for i in range(n_stimuli):
         for name, answer in answers(net, pieces(net, clips(i), in_windows), names).items():
-            values[name].append(pooled(answer, pooling, n_time_bins).mean(axis=0))
-            sizes[name].append(pooled(np.abs(answer), pooling, n_time_bins).mean(axis=0))
+            row = projected(pooled(answer, pooling, n_time_bins).mean(axis=0), project)
+            size = pooled(np.abs(answer), pooling, n_time_bins).mean(axis=0)
+            values[name].append(row)
+            sizes[name].append(size if len(size) == len(row) else np.zeros(len(row)))
         if progress:
             progress(i + 1, n_stimuli)
     return {name: varying(_stacked(name, values[name]), np.mean(sizes[name], 0)) for name in names}
+
+
+def projected(values: NDArray[np.float64], n_columns: int | None) -> NDArray[np.float64]:
+    """(n_columns,) a sparse random projection of more values than that; fewer stay as they are.
+
+    Nearly all entries of the matrix are 0, the others ±1 by a fixed seed (Li, Hastie and Church
+    2006, KDD): it is drawn without a look at any data.
+    """
+    if n_columns is None or len(values) <= n_columns:
+        return values
+    found: NDArray[np.float64] = _projection(len(values), n_columns) @ values
+    return found
+
+
+@cache
+def _projection(n_values: int, n_columns: int) -> Any:
+    """(n_columns, n_values) sparse."""
+    from sklearn.random_projection import SparseRandomProjection
+
+    made = SparseRandomProjection(n_columns, random_state=0).fit(np.zeros((1, n_values)))
+    return made.components_
 
 
 def varying(values: NDArray[np.float64], size: NDArray[np.float64]) -> LayerFeatures:

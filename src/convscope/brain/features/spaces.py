@@ -78,6 +78,7 @@ def spaces_of(
         settings.pooling,
         settings.n_time_bins,
         settings.windows,
+        settings.project,
         progress,
     )
     return tuple(

@@ -178,7 +178,7 @@ def profile(scores: EncodingScores) -> Figure:
 @style()
 def scatter(scores: EncodingScores) -> Figure:
     """The net against the control, a point a target; above the line the net is better."""
-    figure = Figure(figsize=(4.8, 4.6), layout="constrained")
+    figure = Figure(figsize=(8.0, 4.6), layout="constrained")
     axes = figure.add_subplot()
     trained = scores.trained
     assert trained is not None
