@@ -10,7 +10,7 @@ from torch import nn
 
 from convscope.errors import UserError, in_one_line
 from convscope.inside.looks import PARTS
-from convscope.inside.results.index import Look, made
+from convscope.inside.results.index import Look, made, not_made
 from convscope.inside.results.parts import NotApplicable
 from convscope.inside.results.progress import Tell, silent, step_of
 from convscope.inside.results.writer import ResultWriter
@@ -83,9 +83,10 @@ def look(
         out: the folder of the results.
         tell: called with the part that is being made, how many are done, and of how many.
 
-    The files of a part come to `out` together when it is made. A call that is refused, fails or is
-    interrupted keeps the parts before, and leaves nothing of the part it was at but what is trained
-    for it.
+    The files of a part come to `out` together when it is made. One that fails spoils only itself:
+    the index and its record say why, the others are made; where all fail, or one that is asked for
+    by name cannot be made, the error is raised. A call that is interrupted keeps the parts before,
+    and leaves nothing of the part it was at but what is trained for it.
 
     Raises:
         UserError: for a part, layer or unit that there is not, a part that makes no sense here, a
@@ -94,13 +95,24 @@ def look(
     parts = chosen_parts(what)
     check_choice(subject, choice)
     check_weights(subject)
+    _ = subject.layers  # a net without any is refused before a part is begun
     looks: list[Look] = []
-    with _explained(subject), _noted(looks, out):
+    failures: list[Exception] = []
+    with _noted(looks, out):
         for i, part in enumerate(parts):
             told = step_of(partial(tell, part), i, len(parts))
             told(0, 1)
             make = partial(_make, part, subject, choice, bool(what))
-            looks.append(made(part, subject.name, out, make, told))
+            try:
+                with _explained(subject):
+                    looks.append(made(part, subject.name, out, make, told))
+            except Exception as error:
+                if len(parts) == 1 or (what and isinstance(error, UserError)):
+                    raise
+                failures.append(error)
+                looks.append(not_made(part, subject.name, out, error))
+        if len(failures) == len(parts):
+            raise failures[0]
     tell("done", len(parts), len(parts))
     return looks
 

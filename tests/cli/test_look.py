@@ -309,7 +309,6 @@ def test_no_part_by_name_means_the_default_ones(
 @pytest.mark.parametrize(
     ("function", "shape", "words"),
     [
-        ("tired", "3x8x8", "RuntimeError: no more"),
         ("diverged", "3x8x8", "expected finite weights, 4.bias holds NaN or infinity"),
         ("make_net", "1x99999999999", "--input 1x99999999999 does not fit into memory"),
         ("make_net", "1x9999999999999999999999", "does not fit into memory"),
@@ -323,8 +322,35 @@ def test_a_module_that_fails_is_told_in_one_line(
     )
     (line,) = [line for line in answer.err.splitlines() if line.startswith("convscope: ")]
     assert (answer.code, words in line) == (2, True), answer.err
-    has_begun = function == "tired"
-    assert (tmp_path / "look").exists() == has_begun
+    assert not (tmp_path / "look").exists()
+
+
+def test_a_part_that_fails_spoils_only_itself(
+    convscope: Convscope, net: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong(_subject: Subject, _choice: Choice, writer: ResultWriter) -> None:
+        writer.text("half.txt", "of it")
+        raise ZeroDivisionError("a stride of 0")
+
+    monkeypatch.setitem(PARTS, "response", Part("", wrong))
+    out = tmp_path / "look"
+    answer = convscope("look", f"{net}:make_net", "--input", "3x8x8", "--out", out, "--n", 1)
+    assert answer.code == 1
+    assert "response     failed: ZeroDivisionError: a stride of 0" in answer.out
+    assert answer.out.splitlines()[-1] == str(out)
+    parts = {each["part"]: each for each in json.loads((out / "look.json").read_text())["parts"]}
+    assert parts["filters"]["files"]
+    assert parts["response"]["failed"] == "ZeroDivisionError: a stride of 0"
+    assert "Traceback" in (out / "failed_response.txt").read_text()
+    assert not (out / "half.txt").exists()
+
+
+def test_a_module_that_fails_midway_keeps_what_was_made_and_says_why(
+    convscope: Convscope, net: Path, tmp_path: Path
+) -> None:
+    answer = convscope("look", f"{net}:tired", "--input", "3x8x8", "--out", tmp_path, "--n", 1)
+    assert answer.code == 1
+    assert "RuntimeError: no more" in answer.out
 
 
 def test_a_module_that_fails_while_a_part_calls_it_is_told_in_one_line(

@@ -8,7 +8,7 @@ import typer
 from convscope.cli.board import refuse_idle
 from convscope.cli.commands import computing
 from convscope.cli.look_runs import are_several, look_over
-from convscope.cli.show import Json, TrustCode, log_to_stderr, print_json
+from convscope.cli.show import Json, TrustCode, log_to_stderr, print_json, print_line
 from convscope.cli.user_module import input_shape, is_run
 
 if TYPE_CHECKING:
@@ -65,6 +65,9 @@ def look(
     preprocess: Annotated[
         str | None, typer.Option("--preprocess", help="Of a module: FILE.py:fn, path to input.")
     ] = None,
+    output: Annotated[
+        str | None, typer.Option("--output", help="Of a module with several answers: 0, or a name.")
+    ] = None,
     classes: Annotated[
         Path | None, typer.Option("--classes", help="Of a module: names, one on each line.")
     ] = None,
@@ -83,7 +86,7 @@ def look(
     parts = [name for each in what or [] for name in each.split(",") if name]
     chosen_parts(parts)  # a part that there is not is told before clips are decoded
     of_files = {"--weights": weights, "--preprocess": preprocess, "--classes": classes}
-    of_module = {"--input": input, "--rate-hz": rate_hz, **of_files}
+    of_module = {"--input": input, "--rate-hz": rate_hz, "--output": output, **of_files}
     if are_several(nets):
         of_one = {"--layer": layer, "--unit": unit, "--with": other}
         refuse_idle({**of_one, **of_module}, "several runs")
@@ -99,7 +102,7 @@ def look(
                 subject = _of_run(Path(net), clips, n_clips, trust_code)
             else:
                 own = OwnModule(
-                    net, input_shape(input), weights, rate_hz, preprocess, classes, clips
+                    net, input_shape(input), weights, rate_hz, preprocess, classes, clips, output
                 )
                 subject = subject_of_module(own, n_clips)
             out = out or (within(Path(net), "look") if is_run(net) else Path("look"))
@@ -109,6 +112,8 @@ def look(
         print_json({"out": str(out), "parts": [each.to_dict() for each in looks]})
     else:
         _print(looks, out)
+    if any(each.failed is not None for each in looks):
+        raise typer.Exit(1)
 
 
 def _of_run(folder: Path, clips: Path | None, n_clips: int, trust_code: bool) -> "Subject":
@@ -131,6 +136,11 @@ def _unit(unit: str | None, layer: str | None) -> str | None:
 
 def _print(looks: "list[Look]", out: Path) -> None:
     for each in looks:
-        files = f"{len(each.files)} files" if each.skipped is None else f"skipped: {each.skipped}"
-        print(f"{each.part:<13}{files}")
+        print_line(f"{each.part:<13}{_became(each)}")
     print(out)
+
+
+def _became(look: "Look") -> str:
+    if look.failed is not None:
+        return f"failed: {look.failed}"
+    return f"{len(look.files)} files" if look.skipped is None else f"skipped: {look.skipped}"

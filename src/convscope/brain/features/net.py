@@ -95,7 +95,7 @@ def net_of_module(own: OwnModule) -> Net:
     """
     subject = subject_of_module(replace(own, clips=None), 0)
     is_sound = own.rate_hz is not None
-    if len(own.shape) != (2 if is_sound else 3):
+    if len(own.clip_shape) != (2 if is_sound else 3):
         raise UserError(
             f"{own.function}: expected a net of waveforms, such as --input 1x16000 with --rate, or "
             f"of images, such as 3x224x224, got {'x'.join(map(str, own.shape))}"
@@ -111,8 +111,8 @@ def net_of_module(own: OwnModule) -> Net:
         front=subject.front,
         kind="sound" if is_sound else "image",
         rate_hz=own.rate_hz,
-        clip_shape=own.shape,
-        layers=default_layers(subject.net, own.shape),
+        clip_shape=own.clip_shape,
+        layers=default_layers(subject.net, own.clip_shape),
         fresh=fresh,
         key=weights_key(subject.net),
     )

@@ -47,13 +47,14 @@ def sound_maps_figure(heard: Heard, maps: Mapping[str, FeatureMaps]) -> Figure:
     """
     heights = [0.9, *(_panel_inches(len(maps), each) for each in maps.values())]
     figure = empty_figure(height=0.9 + sum(heights))
-    above, *below = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
+    panels = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights, squeeze=False)
+    above, *below = panels[:, 0]
     _draw_waveform(above, heard)
     for axes, (name, each) in zip(below, maps.items(), strict=True):
         image = _draw_map(axes, each, heard.rate_hz)
         axes.set_ylabel(f"{name}\nunit")
         figure.colorbar(image, ax=axes, pad=0.01, aspect=12 if len(maps) > 1 else 40)
-    below[-1].set_xlabel("time (ms)")
+    panels[-1, 0].set_xlabel("time (ms)")
     return figure
 
 

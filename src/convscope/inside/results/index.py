@@ -2,6 +2,7 @@
 
 import json
 import os
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -10,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from convscope.data.disk import writing_to
-from convscope.errors import UserError
+from convscope.errors import UserError, in_one_line
 from convscope.inside.results.progress import Tell, silent
 from convscope.inside.results.writer import ResultWriter
 from convscope.run import within
@@ -29,11 +30,14 @@ class Look:
         part: its name.
         files: that it made, by their names in the folder.
         skipped: why it was not made; None where it was.
+        failed: what went wrong; None where nothing did. Where it was no user's mistake, the file
+            `failed_PART.txt` has the traceback.
     """
 
     part: str
     files: tuple[str, ...]
     skipped: str | None = None
+    failed: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -59,6 +63,25 @@ def made(
         writer = ResultWriter(out, aside, tell)
         skipped = make(writer)
         look = Look(part, tuple(path.name for path in writer.made), skipped)
+        writer.text(INDEX, json.dumps(_index(of, look, within(out, INDEX)), indent=1) + "\n")
+    return look
+
+
+def not_made(part: str, of: str, out: Path, error: Exception) -> Look:
+    """Note in the index that a part failed, and why; what it made before stays.
+
+    Args:
+        part: its name.
+        of: what is looked at.
+        out: the folder of the results.
+        error: why; the traceback of what is no user's mistake goes to a file beside.
+    """
+    with _together(out) as aside:
+        writer = ResultWriter(out, aside, silent)
+        if not isinstance(error, UserError):
+            writer.text(f"failed_{part}.txt", "".join(traceback.format_exception(error)))
+        why = str(error) if isinstance(error, UserError) else in_one_line(error)
+        look = Look(part, tuple(path.name for path in writer.made), failed=why)
         writer.text(INDEX, json.dumps(_index(of, look, within(out, INDEX)), indent=1) + "\n")
     return look
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from convscope.data.spectrogram import FrontEnd
 from convscope.errors import UserError
+from convscope.inside.subject.answer import with_one_answer
 from convscope.inside.subject.clips import Preprocess, checked_show, examples_from
 from convscope.inside.subject.subject import Domain, Show, Subject, silence
 from convscope.inside.tracing.layers import forward
@@ -33,13 +34,15 @@ class OwnModule:
         function: FILE.py:make_net; it takes nothing, or the input's shape, or that and the number
             of classes.
         weights: a safetensors file of its state; None: as the function makes it.
-        shape: of its input, channels first, such as (3, 227, 227) or (1, 16000).
+        shape: of its input, channels first, such as (3, 227, 227) or (1, 16000); (16000,) of sound
+            without a channel axis.
         rate_hz: samples a second, where its input is sound.
         preprocess: FILE.py:fn, from a clip's path to the input, an array of that shape; None: as
             our own data are read, full scale 1. A function `show` beside it in the file makes an
             image of an input.
         classes: a file with the name of each logit on a line of its own.
         clips: a folder of clips; None: none are shown.
+        output: which of several answers has the classes, by its index or name; None: the first.
     """
 
     function: str
@@ -49,6 +52,12 @@ class OwnModule:
     preprocess: str | None = None
     classes: Path | None = None
     clips: Path | None = None
+    output: str | None = None
+
+    @property
+    def clip_shape(self) -> Shape:
+        """With a channel axis, whether the net takes one or not."""
+        return (1, *self.shape) if len(self.shape) == 1 else self.shape
 
 
 def subject_of_module(own: OwnModule, most: int) -> Subject:
@@ -63,7 +72,10 @@ def subject_of_module(own: OwnModule, most: int) -> Subject:
     """
     classes = _names(own.classes)
     net = _net(own, len(classes))
-    _check_names(classes, _try(net, own.shape))
+    has_channel = len(own.shape) > 1
+    with redirect_stdout(sys.stderr):
+        net = with_one_answer(net, _silent(net, own), own.output, has_channel, len(classes))
+    _check_names(classes, _try(net, own.clip_shape))
     preprocess = None if own.preprocess is None else load_function(own.preprocess)
     return Subject(
         name=own.function.replace("/", "_"),
@@ -71,8 +83,8 @@ def subject_of_module(own: OwnModule, most: int) -> Subject:
         scale=_as_it_is if preprocess else FrontEnd().scale,
         front=_Precise(number_of(net).dtype),
         domain=_domain(own),
-        shape=own.shape,
-        clip_shape=own.shape,
+        shape=own.clip_shape,
+        clip_shape=own.clip_shape,
         classes=classes,
         examples=_examples(own, classes, preprocess, most),
         rate_hz=own.rate_hz,
@@ -128,13 +140,18 @@ def _net(own: OwnModule, n_classes: int) -> nn.Module:
     return net.eval()
 
 
+def _silent(net: nn.Module, own: OwnModule) -> Tensor:
+    """(1, *clip shape) zeros."""
+    try:
+        return silence(net, own.clip_shape)
+    except (RuntimeError, TypeError, OverflowError) as error:
+        size = "x".join(map(str, own.shape))
+        raise UserError(f"--input {size} does not fit into memory: give a smaller one") from error
+
+
 def _try(net: nn.Module, shape: Shape) -> Tensor:
     """The answer to silence."""
-    try:
-        clip = silence(net, shape)
-    except (RuntimeError, TypeError, OverflowError) as error:
-        size = "x".join(map(str, shape))
-        raise UserError(f"--input {size} does not fit into memory: give a smaller one") from error
+    clip = silence(net, shape)
     with untouched(net), torch.no_grad(), redirect_stdout(sys.stderr):
         return forward(net, clip)
 
@@ -150,7 +167,7 @@ def _check_names(classes: Sequence[str], answer: Tensor) -> None:
 def _domain(own: OwnModule) -> Domain:
     if own.rate_hz is None:
         return "image"
-    return "waveform" if len(own.shape) == 2 else "spectrogram"
+    return "waveform" if len(own.clip_shape) == 2 else "spectrogram"
 
 
 def _names(path: Path | None) -> tuple[str, ...]:
@@ -169,7 +186,7 @@ def _examples(
 ) -> Any:
     if own.clips is None:
         return None
-    return examples_from(own.clips, own.shape, own.rate_hz, classes, most, preprocess)
+    return examples_from(own.clips, own.clip_shape, own.rate_hz, classes, most, preprocess)
 
 
 def _show(own: OwnModule) -> Show | None:
