@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from convscope.brain.inputs.arrays import read_names
+from convscope.brain.inputs.arrays import place_of, read_names
 from convscope.brain.records import Stimuli, StimulusKind
 from convscope.brain.settings import StimuliSettings
 from convscope.data.files import Unreadable
@@ -34,7 +34,7 @@ def read_stimuli(
     """
     if settings.folder is None:
         return None
-    place = folder / Path(settings.folder).expanduser()
+    place = place_of(settings.folder, folder)
     if not place.is_dir():
         raise UserError(f"stimuli.folder: {place} is no folder: expected one of sounds or images")
     there = _files(place)
@@ -58,25 +58,34 @@ def read_stimuli(
 
 
 def _files(place: Path) -> dict[str, Path]:
-    """Sounds and images by their path in the folder without its ending."""
-    found = {
-        path.relative_to(place).with_suffix("").as_posix(): path
-        for path in sorted(place.rglob("*"))
-        if path.suffix.lower() in SOUND_SUFFIXES.union(SUFFIXES) and path.is_file()
-    }
+    """Sounds and images by their path in the folder without its ending.
+
+    Raises:
+        UserError: where there are none, or two differ by their ending alone.
+    """
+    found: dict[str, Path] = {}
+    for path in sorted(place.rglob("*")):
+        if path.suffix.lower() in SOUND_SUFFIXES.union(SUFFIXES) and path.is_file():
+            name = path.relative_to(place).with_suffix("").as_posix()
+            if name in found:
+                raise UserError(
+                    f"stimuli.folder: {found[name]} and {path.name} differ by their ending alone: "
+                    "expected one of them; which was played?"
+                )
+            found[name] = path
     if not found:
         raise UserError(f"stimuli.folder: {place} holds neither sounds nor images")
     return found
 
 
 def _found(name: str, there: dict[str, Path], place: Path) -> Path:
-    for spelled in (name, str(Path(name).with_suffix(""))):
+    for spelled in (name, name.removesuffix(Path(name).suffix)):
         key = find_name(spelled, there)
         if key is not None:
             return there[key]
     raise UserError(
-        f"stimuli.files names {name}, which is not in {place}: it holds {len(there)} files, such "
-        f"as {first_few(there, 2)}"
+        f"stimuli.files names {name or 'nothing'}, which is not in {place}: it holds {len(there)} "
+        f"files, such as {first_few(there, 2)}"
     )
 
 
