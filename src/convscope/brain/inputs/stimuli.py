@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,15 @@ from convscope.errors import UserError, first_few, in_one_line
 from convscope.names import find_name
 
 HASH_RATE_HZ = 16_000
+
+
+@dataclass(frozen=True)
+class _Content:
+    """SHA-256 of a stimulus; duration and level of a sound."""
+
+    hash: str
+    seconds: float = np.nan
+    level_db: float = np.nan
 
 
 def read_stimuli(
@@ -45,15 +55,20 @@ def read_stimuli(
     if len(kinds) > 1:
         raise UserError(f"stimuli: {place} holds sounds and images: expected one kind")
     kind = kinds.pop()
-    hashes, seconds = [], []
+    contents = []
     for i, path in enumerate(files):
-        digest, duration = _content(path, kind)
-        hashes.append(digest)
-        seconds.append(duration)
+        contents.append(_content(path, kind))
         if progress:
             progress(i + 1, len(files))
     return Stimuli(
-        kind, names, files, tuple(hashes), np.array(seconds), _categories(settings, folder, names)
+        kind=kind,
+        names=names,
+        files=files,
+        hashes=tuple(each.hash for each in contents),
+        seconds=np.array([each.seconds for each in contents]),
+        categories=_categories(settings, folder, names),
+        levels_db=np.array([each.level_db for each in contents]),
+        unused=tuple(path for path in there.values() if path not in set(files)),
     )
 
 
@@ -93,20 +108,24 @@ def _kind(path: Path) -> StimulusKind:
     return "sound" if path.suffix.lower() in SOUND_SUFFIXES else "image"
 
 
-def _content(path: Path, kind: StimulusKind) -> tuple[str, float]:
-    """SHA-256 of what is heard or seen, whatever the format, and the seconds of a sound."""
+def _content(path: Path, kind: StimulusKind) -> _Content:
+    """What is heard or seen, whatever the format."""
     try:
         if kind == "image":
             from PIL import Image
 
             with Image.open(path) as opened:
                 pixels = np.asarray(opened.convert("RGB"))
-            return hashlib.sha256(
-                repr(pixels.shape).encode() + pixels.tobytes()
-            ).hexdigest(), np.nan
+            shape = repr(pixels.shape).encode()
+            return _Content(hashlib.sha256(shape + pixels.tobytes()).hexdigest())
         sound = read_sound(path, HASH_RATE_HZ)
         samples = np.round(sound.waveform * 2**15).astype(np.int32)
-        return hashlib.sha256(samples.tobytes()).hexdigest(), sound.n_whole / HASH_RATE_HZ
+        power = np.mean(np.square(sound.waveform, dtype=np.float64))
+        return _Content(
+            hashlib.sha256(samples.tobytes()).hexdigest(),
+            sound.n_whole / HASH_RATE_HZ,
+            10 * float(np.log10(power)) if power > 0 else -np.inf,
+        )
     except Unreadable as error:
         raise UserError(f"stimuli: {path} {error}: mend it, or leave it out of the study") from None
     except (OSError, ValueError, soundfile.LibsndfileError) as error:
