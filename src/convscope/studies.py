@@ -6,10 +6,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from convscope.brain.analyses.check_files import check_files
 from convscope.brain.analyses.encode import encode_study
 from convscope.brain.analyses.glm import GlmResult, glm_of
 from convscope.brain.analyses.glm_files import (
-    check_files,
     contrast_files,
     contrast_row,
     design_figure,

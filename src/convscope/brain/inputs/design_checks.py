@@ -92,23 +92,44 @@ def _nearest(conditions: Array, names: Sequence[str], name: str) -> str:
     return f", nearly by {names[other]} alone" if r[other] > 0.95 else ""
 
 
-def _given(study: Study, run: Run) -> Iterator[Finding]:
+def columns_that_look_convolved(study: Study, run: Run) -> dict[str, float]:
+    """Given columns as slow as BOLD and in step with it, and the lag in s at which each is best."""
+    return {name: lag for name, (slow, lag) in _looks(study, run).items() if slow and _is_step(lag)}
+
+
+def _looks(study: Study, run: Run) -> dict[str, tuple[bool, float]]:
+    """Of each given column whether it looks convolved, and by how many s responses follow it."""
     given = run.design_for(0)
-    assert given is not None
-    own = study.run_of == study.runs.index(run)
+    if given is None:
+        return {}
     trends = drift(run.n_volumes, study.tr_seconds, study.settings.glm.high_pass_seconds)
-    responses = _mean_responses(study, own, trends)
+    responses = _mean_responses(study, study.run_of == study.runs.index(run), trends)
+    return {
+        name: (
+            looks_convolved(column, study.tr_seconds),
+            best_lag(column, responses) * study.tr_seconds,
+        )
+        for name, column in zip(run.design_names, without(given, trends).T, strict=True)
+    }
+
+
+def _is_step(lag_seconds: float) -> bool:
+    return abs(lag_seconds) < STEP_SECONDS
+
+
+def _given(study: Study, run: Run) -> Iterator[Finding]:
+    looks = _looks(study, run)
     said = study.settings.responses.already_convolved
-    convolved, neural = [], []
-    for name, column in zip(run.design_names, without(given, trends).T, strict=True):
-        slow = looks_convolved(column, study.tr_seconds)
-        lag_seconds = best_lag(column, responses) * study.tr_seconds
-        in_step = abs(lag_seconds) < STEP_SECONDS
-        if slow and in_step and not said:
-            convolved.append(f"{name} (best at a lag of {lag_seconds:g} s)")
-        if said and not slow and not in_step:
-            neural.append(f"{name} ({lag_seconds:g} s later)")
-    if convolved:
+    convolved = [
+        f"{name} (best at a lag of {lag:g} s)"
+        for name, lag in columns_that_look_convolved(study, run).items()
+    ]
+    neural = [
+        f"{name} ({lag:g} s later)"
+        for name, (slow, lag) in looks.items()
+        if not slow and not _is_step(lag)
+    ]
+    if convolved and not said:
         yield Finding(
             "warning",
             f"{run.name}: columns that look already convolved, as slow as BOLD (next to no power "
@@ -116,7 +137,7 @@ def _given(study: Study, run: Run) -> Iterator[Finding]:
             "more brought r down from 0.18 to 0.05 elsewhere",
             "set responses.already_convolved: true",
         )
-    if neural:
+    if neural and said:
         yield Finding(
             "warning",
             f"{run.name}: columns that look as if they had not been convolved, faster than BOLD, "
@@ -133,14 +154,15 @@ def _given(study: Study, run: Run) -> Iterator[Finding]:
 def _mean_responses(study: Study, own: NDArray[np.bool_], trends: Array) -> Array:
     """(n_volumes, n_some) without drifts, the mean over subjects."""
     total = 0.0
-    for recording in study.recordings:
-        left = without(some_targets(study, recording.mean)[own], trends)
+    for values in some_targets(study):
+        left = without(values[own], trends)
         total = total + left / np.maximum(left.std(axis=0), 1e-12)
     return np.asarray(total / len(study.recordings))
 
 
-def some_targets(study: Study, values: NDArray[np.float32]) -> Array:
-    """(n_volumes, n_some) of targets that vary, spread over all."""
-    first = study.recordings[0].mean
+def some_targets(study: Study) -> list[Array]:
+    """(n_volumes, n_some) of each subject: targets that vary, spread over all."""
+    first = study.recordings[0].values[0]
     usable = np.flatnonzero(np.isfinite(first).all(axis=0) & (np.ptp(first, axis=0) > 0))
-    return values[:, usable[:: max(1, len(usable) // MOST_TARGETS)]].astype(np.float64)
+    some = usable[:: max(1, len(usable) // MOST_TARGETS)]
+    return [recording.values[0][:, some].astype(np.float64) for recording in study.recordings]

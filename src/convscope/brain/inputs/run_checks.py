@@ -91,7 +91,7 @@ def _events(study: Study, run: Run) -> Iterator[Finding]:
 def _drifts(study: Study, run: Run) -> Iterator[Finding]:
     """Whether slow drifts are there that nothing takes out, or were taken out before."""
     own = study.run_of == study.runs.index(run)
-    values = np.hstack([some_targets(study, recording.mean)[own] for recording in study.recordings])
+    values = np.hstack([each[own] for each in some_targets(study)])
     if not values.size:
         return
     slowest = 2 * run.n_volumes * study.tr_seconds
