@@ -6,10 +6,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from convscope.brain.analyses.check_files import check_files
 from convscope.brain.analyses.encode import encode_study
 from convscope.brain.analyses.glm import GlmResult, glm_of
 from convscope.brain.analyses.glm_files import (
-    check_files,
     contrast_files,
     contrast_row,
     design_figure,
@@ -18,7 +18,8 @@ from convscope.brain.analyses.rsa import rsa_study
 from convscope.brain.analyses.running import Encoding, Tell
 from convscope.brain.analyses.writing import as_csv, rdms_figure, write_pictures, write_tables
 from convscope.brain.features.net import Net, net_of_module, net_of_run
-from convscope.brain.inputs.checks import Fact, Finding, check, facts
+from convscope.brain.inputs.checks import check, facts
+from convscope.brain.inputs.findings import Fact, Finding
 from convscope.brain.inputs.study import Study, load_study
 from convscope.brain.results import figures, sentences, tables
 from convscope.brain.results.figures import SweepPoint

@@ -7,7 +7,8 @@ from typing import Any
 from convscope.api.html import table_html
 from convscope.api.opened import OpenRun
 from convscope.brain.analyses.glm import GlmResult
-from convscope.brain.inputs.checks import Finding, check, facts
+from convscope.brain.inputs.checks import check, facts
+from convscope.brain.inputs.findings import Finding
 from convscope.brain.inputs.study import Study, load_study
 from convscope.brain.results import tables
 from convscope.errors import UserError

@@ -43,6 +43,9 @@ class Stimuli:
             are the same stimulus, and never stand on both sides of a fold.
         seconds: (n_stimuli,) duration of each sound; NaN of images.
         categories: (n_stimuli,) a label of each; None where there are none.
+        levels_db: (n_stimuli,) root mean square of each sound, in dB re full scale, -inf of
+            silence; NaN of images.
+        unused: files of the folder that are none of the stimuli.
     """
 
     kind: StimulusKind
@@ -51,6 +54,8 @@ class Stimuli:
     hashes: tuple[str, ...]
     seconds: NDArray[np.float64]
     categories: tuple[str, ...] | None = None
+    levels_db: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    unused: tuple[Path, ...] = ()
 
     def __len__(self) -> int:
         return len(self.names)

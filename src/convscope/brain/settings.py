@@ -1,12 +1,16 @@
 """All keys of a study file: what was played, what was measured, and how the two are compared."""
 
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from convscope.settings import Settings
 
 Axis = Literal["subject", "repeat", "sample", "target"]
+
+STUDY_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+
+Count = Annotated[int, Field(gt=0)]
 
 
 class StimuliSettings(Settings):
@@ -22,6 +26,19 @@ class StimuliSettings(Settings):
     folder: str | None = None
     files: str | None = None
     categories: str | None = None
+
+
+_OF_BOLD = (
+    "tr_seconds",
+    "first_volume_seconds",
+    "run_volumes",
+    "events",
+    "confounds",
+    "confound_columns",
+    "design",
+    "design_names",
+    "already_convolved",
+)
 
 
 class ResponsesSettings(Settings):
@@ -57,7 +74,7 @@ class ResponsesSettings(Settings):
     mask: str | None = None
     tr_seconds: float | None = Field(None, gt=0)
     first_volume_seconds: float = 0.0
-    run_volumes: tuple[int, ...] = ()
+    run_volumes: tuple[Count, ...] = ()
     events: tuple[str, ...] = ()
     confounds: tuple[str, ...] = ()
     confound_columns: tuple[str, ...] = ()
@@ -73,11 +90,23 @@ class ResponsesSettings(Settings):
                 "expected one of file (an array), files (a NIfTI a run) and subjects (files of "
                 f"each), got {' and '.join(given) or 'none'}"
             )
+        self._refuse_idle()
         if self.kind == "bold" and self.tr_seconds is None:
             raise ValueError("tr_seconds is missing: bold needs the time between two volumes in s")
         if len(set(self.axes)) < len(self.axes) or not {"sample", "target"} <= set(self.axes):
             raise ValueError(f"axes: expected sample and target once each, got {self.axes}")
         return self
+
+    def _refuse_idle(self) -> None:
+        """A key that would not be looked at is a mistake that nobody would notice."""
+        form = "an array (file)" if self.file else "NIfTI (files, subjects)"
+        for keys, why in (
+            (_OF_BOLD if self.kind == "per_stimulus" else (), f"kind {self.kind}"),
+            (("mask",) if self.file else ("axes", "weights", "run_volumes"), form),
+        ):
+            idle = [key for key in keys if key in self.model_fields_set and getattr(self, key)]
+            if idle:
+                raise ValueError(f"{', '.join(idle)} cannot be used with {why}: leave it out")
 
 
 class FeatureSettings(Settings):
@@ -219,7 +248,7 @@ class StudySettings(Settings):
         repeats: runs that repeat the stimuli of another, such as {run-3: run-1}.
     """
 
-    name: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    name: str | None = Field(None, pattern=STUDY_NAME)
     stimuli: StimuliSettings = StimuliSettings()
     responses: ResponsesSettings
     repeats: dict[str, str] = Field(default_factory=dict)

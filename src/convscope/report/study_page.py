@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from convscope.brain.inputs.checks import Fact, Finding
+from convscope.brain.inputs.findings import Fact, Finding
 from convscope.brain.results import tables
 from convscope.brain.results.scores import EncodingScores
 from convscope.brain.results.similarity import RsaScores

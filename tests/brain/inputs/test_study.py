@@ -80,6 +80,36 @@ def test_the_hash_is_of_content_wherever_it_lies(sounds_study: Path, tmp_path: P
     assert load_study(copy).hash != first
 
 
+def test_the_hash_is_of_where_voxels_lie_and_not_of_where_files_lie(
+    bold_study: Path, change: Change
+) -> None:
+    first = load_study(bold_study).hash
+    folder = bold_study.parent
+    events = [str(folder / f"run{run}_events.tsv") for run in (1, 2)]
+    assert load_study(change(bold_study, responses__events=events)).hash == first
+    for name in ("mask", "run1", "run2"):
+        image = nibabel.load(folder / f"{name}.nii.gz")
+        moved = image.affine @ np.diag([-1.0, 1, 1, 1])  # type: ignore[attr-defined]
+        values = np.asarray(image.dataobj)  # type: ignore[attr-defined]
+        nibabel.Nifti1Image(values, moved, image.header).to_filename(folder / f"{name}.nii.gz")
+    assert load_study(bold_study).hash != first
+
+
+@pytest.mark.parametrize("name", ["...yaml", "my study.yaml"])
+def test_a_file_whose_name_is_none_for_a_folder_needs_one(sounds_study: Path, name: str) -> None:
+    path = sounds_study.rename(sounds_study.parent / name)
+    with pytest.raises(UserError, match=r"expected a name of letters.*: set name in"):
+        load_study(path)
+
+
+def test_two_files_that_differ_by_their_ending_alone_are_refused(sounds_study: Path) -> None:
+    folder = sounds_study.parent / "sounds"
+    wave, rate = soundfile.read(folder / "sound00.wav")
+    soundfile.write(folder / "sound00.flac", wave, rate)
+    with pytest.raises(UserError, match=r"sound00.flac and sound00.wav differ by their ending al"):
+        load_study(sounds_study)
+
+
 def test_the_same_sound_in_another_format_is_the_same_stimulus(sounds_study: Path) -> None:
     folder = sounds_study.parent / "sounds"
     wave, rate = soundfile.read(folder / "sound00.wav", dtype="int16")
@@ -129,6 +159,22 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
         r"expected a name for each of 5 targets, got 24",
     ),
     "two sources": ({"responses__files": ["a.nii"]}, r"got file and files"),
+    "keys of volumes": (
+        {"responses__events": ["a.tsv"], "responses__tr_seconds": 2.0},
+        r"responses: tr_seconds, events cannot be used with kind per_stimulus: leave it out",
+    ),
+    "a mask of an array": (
+        {"responses__mask": "mask.nii"},
+        r"responses: mask cannot be used with an array \(file\)",
+    ),
+    "a home of nobody": (
+        {"responses__file": "~nobody-here/x.npy"},
+        r"responses.file: there is no file .*~nobody-here/x.npy: paths count from the study file",
+    ),
+    "no kind": (
+        {"responses": {"file": "x.npy"}},
+        r"study.yaml.responses.kind is missing: expected",
+    ),
 }
 
 
@@ -159,6 +205,10 @@ BOLD_MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "a confound that is not there": (
         {"responses__confound_columns": ["z"]},
         r"run1_motion.tsv lacks z: it has x, y",
+    ),
+    "weights of volumes": (
+        {"responses__weights": "w.npz:w"},
+        r"weights cannot be used with NIfTI \(files, subjects\)",
     ),
     "a repeat of no run": (
         {"repeats": {"run-3": "run-1"}},

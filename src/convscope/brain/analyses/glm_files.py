@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from convscope.brain.analyses.glm import GlmResult, designs_of, glm_of
+from convscope.brain.analyses.glm import GlmResult, designs_of
 from convscope.brain.analyses.writing import as_csv
 from convscope.brain.inputs.study import Study
 from convscope.brain.results import figures, maps
@@ -41,7 +41,7 @@ def design_figure(study: Study) -> Figure:
 
 def contrast_files(study: Study, each: GlmResult) -> Iterator[tuple[str, bytes]]:
     """Names and contents of the files of one contrast."""
-    name = _file_name(f"{each.subject}-{each.map.name}")
+    name = file_name(f"{each.subject}-{each.map.name}")
     if study.space is None:
         rows = [
             {"target": t, "effect": e, "t": float(s), "z": float(z), "above": bool(k)}
@@ -63,21 +63,6 @@ def contrast_files(study: Study, each: GlmResult) -> Iterator[tuple[str, bytes]]
         yield f"{name}-surface.png", to_png(maps.surface(shown, study.space, title, limit))
 
 
-def check_files(study: Study) -> Iterator[tuple[str, bytes]]:
-    """Pictures for a person who checks a study: responses, design, and each column's map."""
-    first = study.recordings[0]
-    yield "responses.png", to_png(figures.responses_figure(first.mean, study.targets))
-    if not study.is_bold or not all(run.events or run.design is not None for run in study.runs):
-        return
-    yield "design.png", to_png(design_figure(study))
-    if study.space is None:
-        return
-    for each in glm_of(study):
-        if each.subject == first.subject:
-            limit = each.threshold.z if np.isfinite(each.threshold.z) else 0.0
-            figure = maps.slices(each.map.z, study.space, f"z of {each.map.name}", limit)
-            yield f"map-{_file_name(each.map.name)}.png", to_png(figure)
-
-
-def _file_name(text: str) -> str:
+def file_name(text: str) -> str:
+    """A contrast's name as part of a file's."""
     return text.replace("/", "_").replace(" ", "")

@@ -1,5 +1,6 @@
 """Arrays and names from the files that a study names: npz, npy, mat, CSV and text."""
 
+import math
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -52,7 +53,7 @@ def read_names(reference: str, folder: Path, where: str) -> tuple[str, ...]:
     path, _ = split_reference(reference, folder, where)
     if path.suffix.lower() in (".txt", ".csv", ".tsv", ""):
         try:
-            lines = path.read_text(encoding="utf-8").splitlines()
+            lines = path.read_text(encoding="utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise UserError(f"{where}: {path} cannot be read ({in_one_line(error)})") from None
         return tuple(line.strip() for line in lines if line.strip())
@@ -62,7 +63,29 @@ def read_names(reference: str, folder: Path, where: str) -> tuple[str, ...]:
             f"{where}: expected a list of names in {reference}, got an array of "
             f"{values.dtype} with shape {values.shape}"
         )
-    return tuple(str(value) for value in values)
+    if values.dtype.kind == "S":
+        return tuple(value.decode("utf-8", "replace") for value in values.tolist())
+    return tuple(map(str, values))
+
+
+def file_at(name: str, folder: Path, where: str) -> Path:
+    """The file that a study names, relative to the folder of the study file.
+
+    Raises:
+        UserError: where there is none.
+    """
+    path = place_of(name, folder)
+    if not path.is_file():
+        raise UserError(f"{where}: there is no file {path}: paths count from the study file")
+    return path
+
+
+def place_of(name: str, folder: Path) -> Path:
+    """A path relative to the folder of the study file; ~ is the user's home where there is one."""
+    try:
+        return folder / Path(name).expanduser()
+    except RuntimeError:
+        return folder / name
 
 
 def split_reference(reference: str, folder: Path, where: str) -> tuple[Path, str | None]:
@@ -70,24 +93,30 @@ def split_reference(reference: str, folder: Path, where: str) -> tuple[Path, str
     name, colon, key = reference.rpartition(":")
     if not colon or "/" in key or "\\" in key:
         name, key = reference, ""
-    path = folder / Path(name).expanduser()
-    if not path.is_file():
-        raise UserError(f"{where}: there is no file {path}: expected one beside the study file")
-    return path, key or None
+    return file_at(name, folder, where), key or None
 
 
-def numbers(values: NDArray[Any], reference: str, where: str) -> NDArray[np.float32]:
-    """The same as float32; a UserError where they are no numbers."""
+def numbers(values: NDArray[Any], reference: str, where: str) -> NDArray[Any]:
+    """The same; a UserError where they are no numbers, or there are none."""
     if values.dtype.kind not in "fiub":
         raise UserError(f"{where}: expected numbers in {reference}, got {values.dtype}")
-    return values.astype(np.float32)
+    if not values.size:
+        raise UserError(f"{where}: {reference} is empty: its shape is {values.shape}")
+    return values
+
+
+def single(values: NDArray[Any]) -> NDArray[np.float32]:
+    """As responses are kept; what is beyond float32 becomes infinite, which `check` tells."""
+    with np.errstate(over="ignore"):
+        return values.astype(np.float32, copy=False)
 
 
 def read_table(path: Path, where: str) -> dict[str, list[str]]:
     """Columns of a TSV or CSV file by their headings.
 
     Raises:
-        UserError: where it cannot be read, or a line has more or fewer fields than the first.
+        UserError: where it cannot be read, a line has more or fewer fields than the first, or two
+            columns have the same heading.
     """
     import csv
 
@@ -95,38 +124,43 @@ def read_table(path: Path, where: str) -> dict[str, list[str]]:
         with path.open(newline="", encoding="utf-8-sig") as file:
             delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
             rows = [row for row in csv.reader(file, delimiter=delimiter) if row]
-    except FileNotFoundError:
-        raise UserError(f"{where}: there is no file {path}") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{where}: {path} cannot be read ({in_one_line(error)})") from None
     if not rows:
         raise UserError(f"{where}: {path} is empty: expected a line of headings")
     heads, *lines = rows
+    heads = [head.strip() for head in heads]
     for i, line in enumerate(lines, 2):
         if len(line) != len(heads):
             raise UserError(
                 f"{where}: {path}, line {i}: expected {len(heads)} fields as in its first line, "
                 f"got {len(line)}"
             )
-    return {head.strip(): [line[i].strip() for line in lines] for i, head in enumerate(heads)}
+    twice = sorted({head for head in heads if heads.count(head) > 1})
+    if twice and not all(map(_is_number, heads)):
+        raise UserError(
+            f"{where}: {path} has {first_few(twice)} as the heading of two columns: expected each "
+            "once; rename one"
+        )
+    return {head: [line[i].strip() for line in lines] for i, head in enumerate(heads)}
 
 
 def column_of_numbers(values: list[str], path: Path, name: str, where: str) -> NDArray[np.float64]:
     """A column as numbers; `n/a` and nothing are nan.
 
     Raises:
-        UserError: for a field that is no number.
+        UserError: for a field that is no number, or infinite.
     """
     found = np.full(len(values), np.nan)
     for i, value in enumerate(values):
         if value.lower() in ("", "n/a", "nan"):
             continue
-        try:
-            found[i] = float(value)
-        except ValueError:
+        number = float(value) if _is_number(value) else np.inf
+        if np.isinf(number):
             raise UserError(
                 f"{where}: {path}, line {i + 2}, {name}: expected a number, got {value!r:.40}"
-            ) from None
+            )
+        found[i] = number
     return found
 
 
@@ -158,22 +192,27 @@ def _checked(file: Any, n_bytes: int, path: Path, where: str) -> NDArray[Any]:
             f"{where}: {path} holds Python objects, which may be code: expected numbers or text; "
             "save it again with a dtype"
         )
-    claimed = int(np.prod(shape, dtype=object)) * dtype.itemsize
-    if claimed > min(n_bytes, MOST_BYTES):
+    claimed = math.prod(shape) * dtype.itemsize
+    if min(shape, default=0) < 0 or claimed > min(n_bytes, MOST_BYTES):
         raise UserError(
-            f"{where}: {path} claims {claimed:,} bytes of data and holds {n_bytes:,}: it is cut "
-            "short or damaged"
+            f"{where}: {path} claims {claimed:,} bytes of data, of shape {shape}, and holds "
+            f"{n_bytes:,}: it is cut short or damaged"
         )
-    content = bytearray(file.read(claimed))
-    if len(content) < claimed:
-        raise UserError(f"{where}: {path} is cut short: expected {claimed:,} bytes")
-    values = np.frombuffer(content, dtype)
+    values = np.empty(math.prod(shape), dtype)
+    content, start = values.view(np.uint8).data, 0
+    while start < claimed:  # a compressed file may give less than it is asked for
+        n_read = file.readinto(content[start:])
+        if not n_read:
+            raise UserError(f"{where}: {path} is cut short: expected {claimed:,} bytes")
+        start += n_read
     return values.reshape(shape[::-1]).T if is_fortran else values.reshape(shape)
 
 
 def _mat(path: Path, key: str | None, where: str) -> NDArray[Any]:
-    if path.read_bytes()[:10].lstrip().startswith(b"/"):
-        return _fsl(path)
+    with path.open("rb") as file:
+        is_fsl = file.read(10).lstrip().startswith(b"/")
+    if is_fsl:
+        return _fsl(path, where)
     from scipy.io import loadmat, whosmat
 
     try:
@@ -184,13 +223,22 @@ def _mat(path: Path, key: str | None, where: str) -> NDArray[Any]:
         ) from None
     key = _only(key, [name for name, *_ in found], path, where)
     values = np.asarray(loadmat(path, variable_names=[key])[key])
+    if values.dtype.hasobject and values.size and all(_is_text(cell) for cell in values.flat):
+        return np.array([str(cell[0]) for cell in values.flat])
     return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
 
 
-def _fsl(path: Path) -> NDArray[np.float64]:
+def _is_text(cell: Any) -> bool:
+    """Whether a cell of MATLAB holds one text: scipy gives an array of one."""
+    return isinstance(cell, np.ndarray) and cell.dtype.kind == "U" and cell.shape == (1,)
+
+
+def _fsl(path: Path, where: str) -> NDArray[np.float64]:
     """FSL's design.mat: numbers behind /Matrix."""
     _, _, matrix = path.read_text().partition("/Matrix")
     rows = [[float(word) for word in line.split()] for line in matrix.splitlines() if line.strip()]
+    if not rows:
+        raise UserError(f"{where}: {path} has no numbers behind /Matrix: is it FSL's design.mat?")
     return np.array(rows)
 
 

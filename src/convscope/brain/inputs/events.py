@@ -22,7 +22,8 @@ def read_events(
         first_volume_seconds: of the first volume on the file's clock; onsets count from it.
 
     Raises:
-        UserError: where a column is missing, a number is none, or a stimulus is not there.
+        UserError: where a column is missing, a number is none, a duration is negative, or a
+            stimulus is not there.
     """
     where = "responses.events"
     columns = read_table(path, where)
@@ -36,6 +37,12 @@ def read_events(
     durations = column_of_numbers(columns["duration"], path, "duration", where)
     if np.isnan(onsets).any():
         raise UserError(f"{where}: {path}, line {int(np.isnan(onsets).argmax()) + 2}: no onset")
+    if (durations < 0).any():
+        line = int((durations < 0).argmax()) + 2
+        raise UserError(
+            f"{where}: {path}, line {line}: expected a duration of 0 s or more, got "
+            f"{durations[line - 2]:g}"
+        )
     files = columns.get("stim_file", [""] * len(onsets))
     types = columns.get("trial_type") or [Path(name).stem or "event" for name in files]
     return tuple(

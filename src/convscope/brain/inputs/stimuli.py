@@ -2,12 +2,13 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
-from convscope.brain.inputs.arrays import read_names
+from convscope.brain.inputs.arrays import place_of, read_names
 from convscope.brain.records import Stimuli, StimulusKind
 from convscope.brain.settings import StimuliSettings
 from convscope.data.files import Unreadable
@@ -17,6 +18,15 @@ from convscope.errors import UserError, first_few, in_one_line
 from convscope.names import find_name
 
 HASH_RATE_HZ = 16_000
+
+
+@dataclass(frozen=True)
+class _Content:
+    """SHA-256 of a stimulus; duration and level of a sound."""
+
+    hash: str
+    seconds: float = np.nan
+    level_db: float = np.nan
 
 
 def read_stimuli(
@@ -34,7 +44,7 @@ def read_stimuli(
     """
     if settings.folder is None:
         return None
-    place = folder / Path(settings.folder).expanduser()
+    place = place_of(settings.folder, folder)
     if not place.is_dir():
         raise UserError(f"stimuli.folder: {place} is no folder: expected one of sounds or images")
     there = _files(place)
@@ -45,38 +55,52 @@ def read_stimuli(
     if len(kinds) > 1:
         raise UserError(f"stimuli: {place} holds sounds and images: expected one kind")
     kind = kinds.pop()
-    hashes, seconds = [], []
+    contents = []
     for i, path in enumerate(files):
-        digest, duration = _content(path, kind)
-        hashes.append(digest)
-        seconds.append(duration)
+        contents.append(_content(path, kind))
         if progress:
             progress(i + 1, len(files))
     return Stimuli(
-        kind, names, files, tuple(hashes), np.array(seconds), _categories(settings, folder, names)
+        kind=kind,
+        names=names,
+        files=files,
+        hashes=tuple(each.hash for each in contents),
+        seconds=np.array([each.seconds for each in contents]),
+        categories=_categories(settings, folder, names),
+        levels_db=np.array([each.level_db for each in contents]),
+        unused=tuple(path for path in there.values() if path not in set(files)),
     )
 
 
 def _files(place: Path) -> dict[str, Path]:
-    """Sounds and images by their path in the folder without its ending."""
-    found = {
-        path.relative_to(place).with_suffix("").as_posix(): path
-        for path in sorted(place.rglob("*"))
-        if path.suffix.lower() in SOUND_SUFFIXES.union(SUFFIXES) and path.is_file()
-    }
+    """Sounds and images by their path in the folder without its ending.
+
+    Raises:
+        UserError: where there are none, or two differ by their ending alone.
+    """
+    found: dict[str, Path] = {}
+    for path in sorted(place.rglob("*")):
+        if path.suffix.lower() in SOUND_SUFFIXES.union(SUFFIXES) and path.is_file():
+            name = path.relative_to(place).with_suffix("").as_posix()
+            if name in found:
+                raise UserError(
+                    f"stimuli.folder: {found[name]} and {path.name} differ by their ending alone: "
+                    "expected one of them; which was played?"
+                )
+            found[name] = path
     if not found:
         raise UserError(f"stimuli.folder: {place} holds neither sounds nor images")
     return found
 
 
 def _found(name: str, there: dict[str, Path], place: Path) -> Path:
-    for spelled in (name, str(Path(name).with_suffix(""))):
+    for spelled in (name, name.removesuffix(Path(name).suffix)):
         key = find_name(spelled, there)
         if key is not None:
             return there[key]
     raise UserError(
-        f"stimuli.files names {name}, which is not in {place}: it holds {len(there)} files, such "
-        f"as {first_few(there, 2)}"
+        f"stimuli.files names {name or 'nothing'}, which is not in {place}: it holds {len(there)} "
+        f"files, such as {first_few(there, 2)}"
     )
 
 
@@ -84,20 +108,24 @@ def _kind(path: Path) -> StimulusKind:
     return "sound" if path.suffix.lower() in SOUND_SUFFIXES else "image"
 
 
-def _content(path: Path, kind: StimulusKind) -> tuple[str, float]:
-    """SHA-256 of what is heard or seen, whatever the format, and the seconds of a sound."""
+def _content(path: Path, kind: StimulusKind) -> _Content:
+    """What is heard or seen, whatever the format."""
     try:
         if kind == "image":
             from PIL import Image
 
             with Image.open(path) as opened:
                 pixels = np.asarray(opened.convert("RGB"))
-            return hashlib.sha256(
-                repr(pixels.shape).encode() + pixels.tobytes()
-            ).hexdigest(), np.nan
+            shape = repr(pixels.shape).encode()
+            return _Content(hashlib.sha256(shape + pixels.tobytes()).hexdigest())
         sound = read_sound(path, HASH_RATE_HZ)
         samples = np.round(sound.waveform * 2**15).astype(np.int32)
-        return hashlib.sha256(samples.tobytes()).hexdigest(), sound.n_whole / HASH_RATE_HZ
+        power = np.mean(np.square(sound.waveform, dtype=np.float64))
+        return _Content(
+            hashlib.sha256(samples.tobytes()).hexdigest(),
+            sound.n_whole / HASH_RATE_HZ,
+            10 * float(np.log10(power)) if power > 0 else -np.inf,
+        )
     except Unreadable as error:
         raise UserError(f"stimuli: {path} {error}: mend it, or leave it out of the study") from None
     except (OSError, ValueError, soundfile.LibsndfileError) as error:

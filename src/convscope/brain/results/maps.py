@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import BoundaryNorm, ListedColormap, Normalize
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike, NDArray
 
@@ -64,12 +64,24 @@ def slices(values: ArrayLike, space: Space, name: str, threshold: float = 0.0) -
         name: of the values, with their unit.
         threshold: smaller values, in size, stay grey.
     """
+    n_columns = _grid(space)[1]
+    figure = Figure(figsize=(1.8 * n_columns + 1.0, slices_inches(space)), layout="constrained")
+    draw_slices(figure, values, space, name, threshold)
+    return figure
+
+
+def slices_inches(space: Space) -> float:
+    """The height that slices take."""
+    return 1.9 * _grid(space)[0] + 0.3
+
+
+def draw_slices(
+    figure: Figure | SubFigure, values: ArrayLike, space: Space, name: str, threshold: float = 0.0
+) -> None:
+    """Slices in a figure, or in a part of one; arguments as `slices`."""
     volume = volume_of(values, space)
-    levels = np.flatnonzero(space.mask.any(axis=(0, 1)))
-    levels = levels[np.linspace(0, len(levels) - 1, min(MOST_SLICES, len(levels))).astype(int)]
-    n_columns = min(5, len(levels))
-    n_rows = -(-len(levels) // n_columns)
-    figure = Figure(figsize=(1.8 * n_columns + 1.0, 1.9 * n_rows + 0.3), layout="constrained")
+    levels = _levels(space)
+    n_rows, n_columns = _grid(space)
     limit = float(np.nanmax(np.abs(volume), initial=1e-9))
     shown = np.where(np.abs(volume) >= max(threshold, 1e-12), volume, np.nan)
     for i, level in enumerate(levels):
@@ -88,7 +100,19 @@ def slices(values: ArrayLike, space: Space, name: str, threshold: float = 0.0) -
         axes.set_axis_off()
     bar = figure.colorbar(image, ax=figure.axes, shrink=0.7)
     bar.set_label(name + (f"\n(|value| at least {threshold:.2f})" if threshold > 0 else ""))
-    return figure
+
+
+def _levels(space: Space) -> NDArray[np.int64]:
+    """Up to `MOST_SLICES` axial levels with voxels, evenly spread."""
+    levels = np.flatnonzero(space.mask.any(axis=(0, 1)))
+    spread = np.linspace(0, len(levels) - 1, min(MOST_SLICES, len(levels))).astype(int)
+    return np.asarray(levels[spread])
+
+
+def _grid(space: Space) -> tuple[int, int]:
+    """Rows and columns of slices."""
+    n_columns = min(5, len(_levels(space)))
+    return -(-len(_levels(space)) // n_columns), n_columns
 
 
 @style()
@@ -173,7 +197,7 @@ def best_layers(layer: ArrayLike, names: Sequence[str], space: Space) -> Figure:
     levels = levels[np.linspace(0, len(levels) - 1, min(10, len(levels))).astype(int)]
     n_columns = min(5, len(levels))
     n_rows = -(-len(levels) // n_columns)
-    figure = Figure(figsize=(1.8 * n_columns + 1.6, 1.9 * n_rows + 0.3), layout="constrained")
+    figure = Figure(figsize=(1.8 * n_columns + 1.6, slices_inches(space)), layout="constrained")
     norm = BoundaryNorm(np.arange(len(names) + 1) - 0.5, len(names))
     for i, level in enumerate(levels):
         axes = figure.add_subplot(n_rows, n_columns, i + 1)
