@@ -52,9 +52,15 @@ def chosen_filters(subject: Subject, choice: Choice) -> dict[str, Filters]:
 
 def tap_rate(subject: Subject, filters: Filters) -> float | None:
     """Taps a second of filters that slide over a waveform or its maps; None of others."""
-    if subject.domain != "waveform" or subject.rate_hz is None:
+    if subject.domain != "waveform" or subject.rate_hz is None or slides_over_a_plane(filters):
         return None
     return subject.rate_hz / filters.steps[0]
+
+
+def slides_over_a_plane(filters: Filters) -> bool:
+    """Whether a filter has two axes: of a net of waveforms, over bands and frames that the net has
+    made itself, in units that are not known."""
+    return filters.weights.ndim == 4
 
 
 def _result(subject: Subject, filters: Filters, weights: WEIGHTS) -> Result:
@@ -70,6 +76,8 @@ def _tap_axes(subject: Subject, filters: Filters) -> list[Axis]:
     names = ("time",) if len(counts) == 1 else ("row", "column")
     if subject.domain == "spectrogram":
         names = ("frequency", "time")
+    elif subject.domain == "waveform" and slides_over_a_plane(filters):
+        names = ("band", "frame")
     return [
         axis(name, count * size, unit) if unit else axis(f"{name} (taps)", count)
         for name, count, (size, unit) in zip(names, counts, scales, strict=True)
@@ -80,7 +88,8 @@ def tap_units(subject: Subject, filters: Filters) -> list[tuple[float, str]]:
     """For each axis of a filter, how far it is from tap to tap, and in which unit; a pixel of an
     image has none."""
     sizes: list[tuple[float, str]]
-    if subject.rate_hz is None or subject.domain == "image":
+    is_within = subject.domain == "waveform" and slides_over_a_plane(filters)
+    if subject.rate_hz is None or subject.domain == "image" or is_within:
         sizes = [(1.0, "") for _ in filters.steps]
     elif subject.spectrogram is None:
         sizes = [(1 / subject.rate_hz, "s") for _ in filters.steps]

@@ -14,7 +14,7 @@ from convscope.inside.filters.figures import (
     scales_figure,
 )
 from convscope.inside.filters.filters import Filters
-from convscope.inside.filters.part_filters import chosen_filters, tap_rate
+from convscope.inside.filters.part_filters import chosen_filters, slides_over_a_plane, tap_rate
 from convscope.inside.filters.response import FrequencyResponse, frequency_response
 from convscope.inside.filters.scales import SCALES, distance
 from convscope.inside.results.examples import evenly, of_different_classes
@@ -49,6 +49,13 @@ def look_response(subject: Subject, choice: Choice, writer: ResultWriter) -> Non
     every = {k: v for k, v in chosen_filters(subject, choice).items() if v.has_taps}
     if not every:
         raise NotApplicable("no convolution here has more than one tap: all pass every frequency")
+    if subject.domain == "waveform":
+        every = {k: v for k, v in every.items() if not slides_over_a_plane(v)}
+        if not every:
+            raise NotApplicable(
+                "the filters slide over bands and frames that the net makes of the sound itself: "
+                "they have no centre frequency; see filters"
+            )
     if subject.domain == "image":
         for filters in every.values():
             _look_image(filters, writer)
