@@ -9,7 +9,6 @@ import pytest
 import torch
 from PIL import Image
 
-from convscope.errors import UserError
 from convscope.inside.looks import PARTS
 from convscope.inside.results.parts import Part
 from convscope.inside.results.writer import ResultWriter
@@ -152,16 +151,18 @@ def test_a_folder_that_cannot_be_written_is_told_in_one_line(
     assert "Traceback" not in answer.err
 
 
-def test_cam_is_skipped_where_what_the_averaged_maps_see_is_not_known(
+def test_cam_is_stretched_over_the_clip_where_what_the_averaged_maps_see_is_not_known(
     net: Path, tmp_path: Path
 ) -> None:
-    Image.new("RGB", (8, 8), "red").save(tmp_path / "red.png")
-    own = OwnModule(f"{net}:enlarged", (3, 8, 8), clips=tmp_path)
-    subject = subject_of_module(own, 1)
-    with pytest.raises(UserError, match="--what cam: what the averaged maps see of a clip is not"):
-        look(subject, ["cam"], Choice(), tmp_path / "look", lambda *_: None)
-    (made,) = look(subject, ["cam"], Choice("act1"), tmp_path / "look", lambda *_: None)
-    assert made.files[0] == "cam_grad_cam.npz"
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    Image.new("RGB", (8, 8), (200, 0, 0)).save(folder / "red.png")
+    subject = subject_of_module(OwnModule(f"{net}:enlarged", (3, 8, 8), clips=folder), 1)
+    (cam,) = look(subject, ("cam",), Choice(n=1), tmp_path / "look", lambda *_: None)
+    assert cam.failed is None
+    assert "cam.png" in cam.files
+    svg = (tmp_path / "look" / "cam.svg").read_text()
+    assert "stretched over the clip" in svg
 
 
 def test_mistakes_about_a_module_are_told_in_one_line(

@@ -9,6 +9,7 @@ import torch
 
 from convscope.inside.subject.module_subject import OwnModule, subject_of_module
 from convscope.inside.subject.subject import Choice
+from convscope.inside.tracing.interpolation import stretched
 from convscope.looking import look
 
 RATE_HZ = 4000
@@ -88,8 +89,6 @@ NETS = ("M5", "CRNN", "Dilated", "Branches")
 SKIPPED = (
     "the filters slide over bands and frames that the net makes of the sound itself",
     "deconvnet has no rule for",
-    "no layer has a map of more than one position to lay over a clip",
-    "what the averaged maps see of a clip is not known",
 )
 
 
@@ -116,4 +115,13 @@ def test_every_default_part_of_every_net_is_made_or_skipped_with_a_known_sentenc
         if each.skipped is not None:
             assert any(words in each.skipped for words in SKIPPED), (each.part, each.skipped)
     made = {each.part for each in looks if each.files}
-    assert {"filters", "maps", "dead", "top", "maximise"} <= made
+    assert {"filters", "maps", "dead", "top", "maximise", "cam"} <= made
+
+
+def test_maps_within_a_spectrogram_are_stretched_over_the_clip_by_their_frames() -> None:
+    maps = torch.zeros(1, 3, 4)  # bands × frames
+    maps[0, :, 2] = 1.0
+    over = stretched(maps, (40,))
+    assert over.shape == (1, 40)
+    assert over[0].argmax() in range(20, 30)
+    assert stretched(torch.ones(2, 5), (10, 20)).shape == (2, 10, 20)

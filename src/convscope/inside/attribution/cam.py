@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from convscope.errors import UserError
 from convscope.inside.attribution.class_head import average_head, maps_named
 from convscope.inside.tracing.backward import sent_back
-from convscope.inside.tracing.interpolation import interpolated
+from convscope.inside.tracing.interpolation import interpolated, stretched
 from convscope.inside.tracing.layers import Layer, forward
 from convscope.inside.tracing.target import Target, as_clips, layer_of, scores_of
 from convscope.inside.tracing.trace import Call, tensors_in, watched
@@ -32,11 +32,14 @@ class ClassMap:
         values: (n_clips, *positions) of that layer; CAM's may be negative.
         over_clip: (n_clips, *input axes) the same over the input's samples, each position in the
             middle of what its unit sees.
+        is_stretched: whether what units see is not known, so that the map was stretched over the
+            clip: its last axis over time.
     """
 
     layer: str
     values: NDArray[np.float32]
     over_clip: NDArray[np.float32]
+    is_stretched: bool = False
 
     @property
     def shares(self) -> NDArray[np.float32]:
@@ -221,7 +224,7 @@ def _for_clip(target: Target, i: int) -> Target:
 
 def _over_clip(maps: Tensor, layer: Layer, clips: Tensor) -> Tensor:
     if layer.fields is None:
-        raise UserError(f"{layer.name}: what its units see of a clip is not known: take another")
+        return stretched(maps, clips.shape[2:])
     return interpolated(maps, layer.fields, clips.shape[2:])
 
 
@@ -234,4 +237,5 @@ def _unit_range(maps: Tensor) -> Tensor:
 
 def _class_map(values: Tensor, layer: Layer, clips: Tensor) -> ClassMap:
     over_clip = _over_clip(values, layer, clips)
-    return ClassMap(layer.name, values.float().cpu().numpy(), over_clip.float().cpu().numpy())
+    own, laid = (each.float().cpu().numpy() for each in (values, over_clip))
+    return ClassMap(layer.name, own, laid, is_stretched=layer.fields is None)

@@ -70,7 +70,7 @@ def last_maps(model: nn.Module, clip: Tensor) -> Layer:
         return head.maps
     acts = [layer for layer in layers_of(model, clip).values() if layer.kind == "act"]
     for layer in reversed(acts):
-        if layer.fields and max(layer.shape[1:]) > 1:
+        if max(layer.shape[1:], default=1) > 1:
             return layer
     raise UserError(f"{type(model).__name__}: no convolution has maps of more than one position")
 
@@ -84,7 +84,7 @@ def maps_named(model: nn.Module, clip: Tensor, name: str | None) -> Layer:
     if name is None:
         return last_maps(model, clip)
     layer = layer_named(layers_of(model, clip), name)
-    if layer.fields is None:
+    if len(layer.shape) < 2:
         raise UserError(f"{name} has no map to lay over a clip: take a convolution such as act1")
     return layer
 

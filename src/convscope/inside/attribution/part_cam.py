@@ -39,18 +39,18 @@ def look_cam(subject: Subject, choice: Choice, writer: ResultWriter) -> None:
         NotApplicable: where there are no clips, or no layer has maps to lay over them.
     """
     clips = shown(subject, choice.n)
-    if not any(layer.fields and max(layer.shape[1:]) > 1 for layer in subject.layers.values()):
+    if not any(max(layer.shape[1:], default=1) > 1 for layer in subject.layers.values()):
         raise NotApplicable("no layer has a map of more than one position to lay over a clip")
     layer = None if choice.layer in (None, "logits") else choice.layer
     head = None if layer else average_head(subject.net, clips.inputs[:1])
-    if head is not None and head.maps.fields is None:
-        raise NotApplicable("what the averaged maps see of a clip is not known: give a --layer")
     is_cam = head is not None
     method = "cam" if is_cam else "grad_cam"
     classes = _classes(subject, choice, clips)
     found = CAMS[method](subject.net, clips.inputs, Target(unit=classes), layer)
     name = "cam" if is_cam else "cam_grad_cam"
     about = f"{subject.name}: {TITLES[method]} of {_stage(subject, found.layer)}"
+    if found.is_stretched:
+        about += ", stretched over the clip: what its units see of it is not known"
     _put_array(subject, clips, found, name, writer)
     if subject.domain == "waveform" and subject.rate_hz:
         _put_waveforms(subject, clips, found, name, about, classes, writer)

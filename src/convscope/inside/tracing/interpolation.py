@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from convscope.inside.tracing.layers import Field
 
@@ -24,6 +25,28 @@ def interpolated(maps: Tensor, fields: Sequence[Field], shape: Sequence[int]) ->
     for axis, (field, n_samples) in enumerate(zip(fields, shape, strict=True), first_axis):
         maps = _interpolated_along(maps.movedim(axis, -1), field, n_samples).movedim(-1, axis)
     return maps
+
+
+def stretched(maps: Tensor, shape: Sequence[int]) -> Tensor:
+    """Maps (n_clips, …, *positions) over the axes of the input where what units see is not known.
+
+    The last axes of both are laid over each other from end to end, such as the frames of a
+    spectrogram over the samples that it was made of; over other axes of a map, such as bands, the
+    mean is taken.
+
+    Args:
+        maps: with one axis of clips or more before the positions; fewer positions than the input
+            has axes are the same along the others.
+        shape: of the input without its channels.
+    """
+    n_axes = len(shape)
+    while maps.dim() - 1 > n_axes:
+        maps = maps.mean(dim=1)
+    while maps.dim() - 1 < n_axes:
+        maps = maps[:, None]
+    mode = {1: "linear", 2: "bilinear"}[n_axes]
+    over: Tensor = functional.interpolate(maps[:, None], tuple(shape), mode=mode)
+    return over[:, 0]
 
 
 def _interpolated_along(maps: Tensor, field: Field, n_samples: int) -> Tensor:
