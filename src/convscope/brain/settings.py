@@ -121,7 +121,8 @@ class FeatureSettings(Settings):
         project: columns to which layers with more are brought by a sparse random projection, which
             keeps distances and sees no responses; None: none are.
         windows: how a net meets a stimulus longer than its clips: `whole` where it takes any
-            length, `windows` of its own length, averaged; `auto` tries the first, then the second.
+            length, `windows` of its own length, pooled together; `auto` tries the first, then the
+            second for all stimuli alike. `time` has windows of its own.
         n_untrained: seeds of the untrained nets beside the trained one; at least one.
         equal_rank: principal components to which all layers are brought for one more column of the
             table, since a wide layer predicts more by its width; fitted in training folds alone.

@@ -17,14 +17,7 @@ from convscope.brain.features.acoustic import (
     power,
     spectral_all,
 )
-from convscope.brain.features.layers import (
-    answers,
-    layer_features,
-    pieces,
-    pooled,
-    projected,
-    varying,
-)
+from convscope.brain.features.layers import answers, layer_features, pieces
 from convscope.brain.features.net import (
     Net,
     calibrated,
@@ -147,15 +140,6 @@ def test_layers_answer_as_the_modules_do_and_the_net_is_left_as_found() -> None:
     assert not any(module._forward_hooks for module in net.net.modules())
 
 
-def test_poolings_are_those_of_their_names() -> None:
-    x = np.arange(24.0).reshape(1, 2, 12)
-    assert pooled(x, "mean", 4).tolist() == [[5.5, 17.5]]
-    assert pooled(x, "max", 4).tolist() == [[11, 23]]
-    assert pooled(x, "time_bins", 4).tolist() == [[1, 4, 7, 10, 13, 16, 19, 22]]
-    assert pooled(x, "whole", 4).shape == (1, 24)
-    assert pooled(np.ones((3, 5)), "mean", 4).shape == (3, 5)
-
-
 def test_a_long_stimulus_goes_through_whole_where_it_can_else_in_windows_averaged() -> None:
     clip = noise(1000).astype(np.float32)[None]
     windows = pieces(tiny(), clip, in_windows=True)
@@ -173,28 +157,37 @@ def test_a_long_stimulus_goes_through_whole_where_it_can_else_in_windows_average
         layer_features(fixed, clips.__getitem__, 6, ["4"], windows="whole")
 
 
-def test_a_projection_keeps_distances_and_leaves_narrow_layers_as_they_are() -> None:
-    rows = np.random.default_rng(0).normal(size=(20, 6000))
-    small = np.stack([projected(row, 800) for row in rows])
-    assert small.shape == (20, 800)
-    ratio = np.linalg.norm(small[0] - small[1:], axis=1) / np.linalg.norm(
-        rows[0] - rows[1:], axis=1
-    )
-    assert ratio == pytest.approx(np.ones(19), abs=0.12)
-    assert (projected(rows[0, :50], 800) == rows[0, :50]).all()
+def test_stimuli_of_unequal_length_all_go_in_windows_where_one_does_not_fit_whole() -> None:
+    clips = [noise(n, n).astype(np.float32)[None] for n in (400, 700, 1000, 400)]
+    net = tiny(global_pool=False)
+    found = layer_features(net, clips.__getitem__, 4)
+    asked = layer_features(net, clips.__getitem__, 4, windows="windows")
+    assert (found["act2"].values == asked["act2"].values).all()
+    whole = layer_features(tiny(), clips.__getitem__, 4, ["3"])["3"].values
+    one = answers(tiny(), torch.from_numpy(clips[1])[None], ("3",))["3"][0]
+    assert whole[1] == pytest.approx(one.mean(axis=1))
+
+
+def test_layers_project_as_they_come_in_and_all_positions_need_equal_lengths() -> None:
     clips = [noise(400, seed).astype(np.float32)[None] for seed in range(5)]
     found = layer_features(tiny(), clips.__getitem__, 5, ["3"], pooling="whole", project=16)
     assert found["3"].values.shape == (5, 16)
+    clips[3] = clips[3][:, :300]
+    with pytest.raises(UserError, match="3 has 1500 to 2000 features, as the stimuli differ"):
+        layer_features(tiny(), clips.__getitem__, 5, ["3"], pooling="whole")
 
 
-def test_a_mean_that_a_layer_took_away_is_no_feature() -> None:
-    rng = np.random.default_rng(0)
-    rounding = 4e-8 * rng.normal(size=(20, 1))  # of values of size 1
-    small = 1e-3 * rng.normal(size=(20, 1))
-    large = 1e4 + 1e-3 * rng.normal(size=(20, 1))  # rounding of large values
-    kept = varying(np.hstack([rounding, small, large]), np.array([1.0, 1e-3, 1e4]))
-    assert kept.n_constant == 2
-    assert kept.values[:, 0] == pytest.approx(small[:, 0])
+def test_a_convolution_is_reached_by_the_name_that_look_gives_it() -> None:
+    clips = [noise(400, seed).astype(np.float32)[None] for seed in range(5)]
+    found = layer_features(tiny(), clips.__getitem__, 5, ["conv2", "3"])
+    assert (found["conv2"].values == found["3"].values).all()
+
+
+def test_a_module_that_is_not_called_is_told() -> None:
+    net = tiny()
+    net.net[0].spare = nn.Identity()  # type: ignore[index]
+    with pytest.raises(UserError, match=r"features.layers: 0.spare gives no tensor"):
+        layer_features(net, lambda _: noise(400).astype(np.float32)[None], 2, ["0.spare"])
 
 
 def test_a_layer_that_is_not_there_is_told() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.brain.features.acoustic import RATE_HZ
-from convscope.brain.features.layers import varying
+from convscope.brain.features.columns import varying
 from convscope.brain.features.net import check_layers
 from convscope.brain.features.spaces import Variant
 from convscope.brain.features.stimuli import sound
@@ -63,7 +63,9 @@ def _at_volumes(study: Study, along: Callable[[int], Series]) -> dict[str, Array
     for run in study.runs:
         event = recording_of(study, run)
         assert event.stimulus is not None
-        series = known.setdefault(event.stimulus, along(event.stimulus))
+        if event.stimulus not in known:  # several runs may have played the same recording
+            known[event.stimulus] = along(event.stimulus)
+        series = known[event.stimulus]
         middles = (np.arange(run.n_volumes) + 0.5) * study.tr_seconds - event.onset_seconds
         for name, (values, step) in series.items():
             parts.setdefault(name, []).append(at_times(values, step, middles, study.tr_seconds))

@@ -12,7 +12,7 @@ from convscope.brain.records import StimulusKind
 from convscope.data.config import MnistConfig, SoundConfig
 from convscope.errors import UserError
 from convscope.inside.subject.module_subject import OwnModule, subject_of_module
-from convscope.inside.tracing.layers import layers_of
+from convscope.inside.tracing.layers import Layer, layers_of
 from convscope.inside.tracing.untouched import untouched
 from convscope.models.cnn import build
 from convscope.run import Run
@@ -54,6 +54,17 @@ class Net:
     def other(self, net: nn.Module) -> "Net":
         """The same with other weights."""
         return replace(self, net=net.eval(), key=weights_key(net))
+
+    @torch.no_grad()
+    def found_layers(self) -> dict[str, Layer]:
+        """The layers that `look` finds, by name."""
+        return layers_of(self.net, self.input_of(torch.zeros(1, *self.clip_shape)))
+
+    def input_of(self, clips: Tensor) -> Tensor:
+        """What enters the net for clips, where its weights lie and of their type."""
+        place = next(self.net.parameters())
+        inputs: Tensor = self.front(clips.to(place.device)).to(place.dtype)
+        return inputs
 
 
 def net_of_run(run: Run, trust_code: bool = False) -> Net:
@@ -139,11 +150,13 @@ def check_layers(net: Net, names: tuple[str, ...]) -> None:
         UserError: naming some that are.
     """
     modules = [name for name, _ in net.net.named_modules() if name]
-    for name in names:
-        if name not in (*modules, *net.layers):
+    unknown = [name for name in names if name not in (*modules, *net.layers)]
+    looked_at = net.found_layers() if unknown else {}
+    for name in unknown:
+        if name not in looked_at:
             raise UserError(
                 f"features.layers: {name} is no layer of {net.name}"
-                f"{suggest(name, [*net.layers, *modules])}"
+                f"{suggest(name, [*net.layers, *looked_at, *modules])}"
             )
 
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from convscope.brain.features.acoustic import ACOUSTIC, RATE_HZ, WINDOW
-from convscope.brain.features.layers import LayerFeatures, layer_features, pieces, varying
+from convscope.brain.features.columns import LayerFeatures, varying
+from convscope.brain.features.layers import layer_features, pieces
 from convscope.brain.features.net import Net, calibrated, permuted
 from convscope.brain.features.pixels import PIXELS
 from convscope.brain.features.stimuli import Clip, check_kind, image, sound
