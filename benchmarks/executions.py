@@ -14,7 +14,7 @@ from measure import Meter
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from convscope.data.spectrogram import front_end
+from convscope.data.decoding.spectrogram import front_end
 from convscope.models.cnn import build
 from convscope.training.accumulation.memory import peak_memory, reset_peak
 from convscope.training.cell import Cell

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from convscope.data.load import load_dataset
-from convscope.data.synthetic_words import REPORT_WORDS, make_words
+from convscope.data.making.synthetic_words import REPORT_WORDS, make_words
 from convscope.errors import UserError
 from convscope.figures import empty_figure, power_decibels, style
 from convscope.inside.maximise.part_maximise import look_units

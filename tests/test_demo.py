@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from convscope import demo
-from convscope.data.synthetic_words import REPORT_WORDS
+from convscope.data.making.synthetic_words import REPORT_WORDS
 from convscope.errors import UserError
 from convscope.run import Run
 from convscope.terminal import PlainConsole

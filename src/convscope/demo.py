@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeElapsedCo
 
 from convscope.data.dataset import Dataset
 from convscope.data.load import load_dataset
-from convscope.data.synthetic_words import REPORT_WORDS, make_words
+from convscope.data.making.synthetic_words import REPORT_WORDS, make_words
 from convscope.report.page import report_page
 from convscope.run import Run
 from convscope.score import score_on

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from convscope.data.cache_folder import cache_root
+from convscope.data.caching.folder import cache_root
 
 
 @dataclass(frozen=True)

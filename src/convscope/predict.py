@@ -12,10 +12,10 @@ from rich.table import Table
 from scipy.special import softmax
 
 from convscope.data.config import DataConfig, ImagesConfig, SoundConfig
-from convscope.data.files import Unreadable
-from convscope.data.images import image_decoder
-from convscope.data.notes import Note
-from convscope.data.sound_files import read_sound, to_int16
+from convscope.data.decoding.images import image_decoder
+from convscope.data.decoding.sound_files import read_sound, to_int16
+from convscope.data.listing.files import Unreadable
+from convscope.data.listing.notes import Note
 from convscope.errors import UserError
 from convscope.names import find_path
 from convscope.training.checkpoint import Trained

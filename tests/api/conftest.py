@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from convscope.data.synthetic_words import make_words
+from convscope.data.making.synthetic_words import make_words
 
 ROOT = Path(__file__).parents[2]
 N_CLIPS = 96

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from convscope.data.config import MnistConfig, WordsConfig
-from convscope.data.files import clip_path, require_folder
 from convscope.data.hosts import Folder, folder_here
+from convscope.data.listing.files import clip_path, require_folder
 from convscope.data.load import class_names, load_dataset
 from convscope.errors import UserError
 from convscope.settings import validated

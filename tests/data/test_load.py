@@ -14,9 +14,9 @@ from convscope.data.config import (
     SoundsConfig,
     WordsConfig,
 )
+from convscope.data.decoding.sound_files import decode_sound
+from convscope.data.listing.splits import official_split
 from convscope.data.load import load_dataset
-from convscope.data.sound_files import decode_sound
-from convscope.data.splits import official_split
 from convscope.errors import UserError
 from convscope.types import SPLITS
 

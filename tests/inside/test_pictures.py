@@ -13,7 +13,7 @@ from PIL import Image
 from torch import nn
 
 from convscope.data.config import SpectrogramConfig
-from convscope.data.spectrogram import FrontEnd
+from convscope.data.decoding.spectrogram import FrontEnd
 from convscope.errors import UserError
 from convscope.figures import envelope
 from convscope.inside.attribution.figures import (

@@ -31,7 +31,7 @@ def make_words(
     workers: Annotated[int | None, typer.Option("--workers", help="Default: all cores.")] = None,
 ) -> None:
     """Synthesise the reports' 16 words with espeak-ng, in the real set's layout and split."""
-    from convscope.data.synthetic_words import make_words as synthesise
+    from convscope.data.making.synthetic_words import make_words as synthesise
     from convscope.progress.bar import progress_bar
 
     with resumable(), progress_bar("synthesising") as tell:
@@ -50,7 +50,7 @@ def get(
     folder: Folder,
 ) -> None:
     """Download a data set, verify and unpack it; the same command again resumes."""
-    from convscope.data.speech_commands import get_speech_commands
+    from convscope.data.fetching.speech_commands import get_speech_commands
     from convscope.progress.bar import progress_bar
 
     with resumable(), progress_bar(source.value) as tell:
@@ -64,8 +64,8 @@ def check(folder: Folder, assignments: Assignments = None, json: Json = False) -
     Sounds are measured as training hears them: mono, at data.rate_hz (16000), cut to data.seconds
     where that is given.
     """
-    from convscope.data.check import check_folder
-    from convscope.data.check_table import count_table, problem_lines
+    from convscope.data.checking.check import check_folder
+    from convscope.data.checking.table import count_table, problem_lines
     from convscope.progress.bar import progress_bar
     from convscope.recipes import data_settings
 

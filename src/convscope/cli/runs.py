@@ -67,7 +67,7 @@ def errors(
 
 def _file(run: "Run", id: str) -> str | None:
     """The file of a clip; None for a row of MNIST's arrays."""
-    from convscope.data.files import clip_path
+    from convscope.data.listing.files import clip_path
 
     data = run.config["data"]
     return None if data["kind"] == "mnist" else str(clip_path(data["folder"], id))

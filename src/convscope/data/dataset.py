@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.data.config import DataConfig
-from convscope.data.notes import NoteKind
+from convscope.data.listing.notes import NoteKind
 from convscope.types import SPLITS, Clips, Labels, Split
 
 

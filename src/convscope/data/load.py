@@ -7,7 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from convscope.data.cache import Decoded, decode_files
+from convscope.data.caching.cache import Decoded, decode_files
+from convscope.data.checking.warn import (
+    refuse_empty_classes,
+    warn_of_leaks,
+    warn_of_passed_over,
+    warn_of_unknown_ids,
+)
+from convscope.data.checking.warn_of_notes import warn_of_notes
 from convscope.data.config import (
     DataConfig,
     ImagesConfig,
@@ -18,20 +25,20 @@ from convscope.data.config import (
     WordsConfig,
 )
 from convscope.data.dataset import Dataset
+from convscope.data.decoding.sound_files import sound_decoder
 from convscope.data.exclude import find_excluded
-from convscope.data.files import ClipFile, Decoder, Progress, list_class_folders, require_folder
 from convscope.data.hosts import Folder
-from convscope.data.manifest import list_manifest
-from convscope.data.passed_over import classes_without_clips, passed_over
-from convscope.data.sound_files import SOUND_SUFFIXES, sound_decoder
-from convscope.data.warn import (
-    refuse_empty_classes,
-    warn_of_leaks,
-    warn_of_passed_over,
-    warn_of_unknown_ids,
+from convscope.data.listing.files import (
+    SOUND_SUFFIXES,
+    ClipFile,
+    Decoder,
+    Progress,
+    list_class_folders,
+    require_folder,
 )
-from convscope.data.warn_of_notes import warn_of_notes
-from convscope.data.words import list_words
+from convscope.data.listing.manifest import list_manifest
+from convscope.data.listing.skipped_files import classes_without_clips, passed_over
+from convscope.data.listing.words import list_words
 from convscope.errors import UserError, first_few
 from convscope.types import SPLITS
 
@@ -66,7 +73,7 @@ def load_dataset(
     """
     config = config.here()
     if isinstance(config, MnistConfig):
-        from convscope.data.mnist import load_mnist
+        from convscope.data.decoding.mnist import load_mnist
 
         dataset = load_mnist(config)
         known: Iterable[str] = dataset.ids.tolist()
@@ -153,7 +160,7 @@ def _list_files(config: DataConfig) -> tuple[Path, list[ClipFile], Decoder]:
         return path.parent, list_manifest(path), sound_decoder(config)
     root = require_folder(config.folder)
     if isinstance(config, ImagesConfig):
-        from convscope.data.images import image_decoder, list_images
+        from convscope.data.decoding.images import image_decoder, list_images
 
         decode = image_decoder(config)
         return root, list_images(config), Decoder(decode.name, config.shape, np.uint8, decode)
@@ -179,7 +186,7 @@ def _tell_passed_over(
 def _suffixes(config: DataConfig) -> Collection[str]:
     """Endings of the files that are read."""
     if isinstance(config, ImagesConfig):
-        from convscope.data.images import SUFFIXES
+        from convscope.data.decoding.images import SUFFIXES
 
         return SUFFIXES
     return SOUND_SUFFIXES

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from convscope.data.config import DataConfig, ImagesConfig, MnistConfig, SoundConfig
-from convscope.data.files import Unreadable, clip_path
-from convscope.data.images import image_decoder
-from convscope.data.mnist import load_mnist
-from convscope.data.sound_files import FULL_SCALE, sound_decoder
+from convscope.data.decoding.images import image_decoder
+from convscope.data.decoding.mnist import load_mnist
+from convscope.data.decoding.sound_files import FULL_SCALE, sound_decoder
+from convscope.data.listing.files import Unreadable, clip_path
 from convscope.errors import UserError
 from convscope.figures import power_decibels
 from convscope.report.html import data_uri

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from convscope.data.spectrogram import FrontEnd, front_end
+from convscope.data.decoding.spectrogram import FrontEnd, front_end
 from convscope.errors import UserError
 from convscope.models.cnn import build
 from convscope.models.weights import load_weights, require_fit

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from convscope.data.balance import balanced_indices, class_weights
 from convscope.data.dataset import Dataset
-from convscope.data.spectrogram import FrontEnd, front_end
+from convscope.data.decoding.spectrogram import FrontEnd, front_end
 from convscope.errors import RunFailed, UserError
 from convscope.models.cnn import build
 from convscope.models.spec import ModelSpec

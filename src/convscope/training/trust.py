@@ -15,7 +15,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from convscope.data.cache_folder import cache_root
+from convscope.data.caching.folder import cache_root
 from convscope.errors import UserError
 from convscope.models.spec import ModelSpec, UserNet
 from convscope.run import SIGNATURE, SOURCE, Run

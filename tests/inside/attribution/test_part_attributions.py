@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from convscope.data.config import SpectrogramConfig
-from convscope.data.spectrogram import FrontEnd
+from convscope.data.decoding.spectrogram import FrontEnd
 from convscope.inside.attribution.part_attributions import look_attributions
 from convscope.inside.attribution.part_cam import look_cam
 from convscope.inside.attribution.part_deconv import look_deconv

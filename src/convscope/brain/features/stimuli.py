@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from convscope.brain.records import Stimuli
 from convscope.data.config import ImagesConfig
-from convscope.data.files import Unreadable
-from convscope.data.images import image_decoder
-from convscope.data.sound_files import read_sound
+from convscope.data.decoding.images import image_decoder
+from convscope.data.decoding.sound_files import read_sound
+from convscope.data.listing.files import Unreadable
 from convscope.errors import UserError
 
 Clip = NDArray[np.float32]

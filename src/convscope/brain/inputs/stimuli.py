@@ -11,9 +11,9 @@ import soundfile
 from convscope.brain.inputs.arrays import place_of, read_names
 from convscope.brain.records import Stimuli, StimulusKind
 from convscope.brain.settings import StimuliSettings
-from convscope.data.files import Unreadable
-from convscope.data.images import SUFFIXES
-from convscope.data.sound_files import SOUND_SUFFIXES, read_sound
+from convscope.data.decoding.images import SUFFIXES
+from convscope.data.decoding.sound_files import read_sound
+from convscope.data.listing.files import SOUND_SUFFIXES, Unreadable
 from convscope.errors import UserError, first_few, in_one_line
 from convscope.names import find_name
 

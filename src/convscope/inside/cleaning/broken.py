@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.data.sound_files import FULL_SCALE, SILENT_PEAK
+from convscope.data.decoding.sound_files import FULL_SCALE, SILENT_PEAK
 from convscope.types import Clips, Labels
 
 OFFSET = 0.02

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.data.files import Progress
+from convscope.data.listing.files import Progress
 from convscope.data.load import load_dataset
 from convscope.inside.results.parts import NotApplicable
 from convscope.inside.subject.subject import Examples, Subject

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.data.config import FULL_WHITE, ImagesConfig, SoundConfig
-from convscope.data.files import Unreadable
-from convscope.data.images import SUFFIXES, image_decoder
-from convscope.data.sound_files import SOUND_SUFFIXES, decode_sound
+from convscope.data.decoding.images import SUFFIXES, image_decoder
+from convscope.data.decoding.sound_files import decode_sound
+from convscope.data.listing.files import SOUND_SUFFIXES, Unreadable
 from convscope.errors import UserError, in_one_line
 from convscope.inside.subject.subject import Examples, Show
 from convscope.names import find_name

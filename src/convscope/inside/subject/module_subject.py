@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from convscope.data.spectrogram import FrontEnd
+from convscope.data.decoding.spectrogram import FrontEnd
 from convscope.errors import UserError
 from convscope.inside.subject.answer import with_one_answer
 from convscope.inside.subject.clips import Preprocess, checked_show, examples_from

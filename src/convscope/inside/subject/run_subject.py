@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from convscope.data.config import DataConfig, ImagesConfig, SoundConfig
-from convscope.data.files import Progress
+from convscope.data.listing.files import Progress
 from convscope.data.load import load_dataset
 from convscope.errors import UserError
 from convscope.inside.subject.clips import clips_for, evenly

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from convscope.data.cache_folder import ELSEWHERE, cache_root
+from convscope.data.caching.folder import ELSEWHERE, cache_root
 from convscope.data.dataset import Dataset
 from convscope.data.disk import writing_to
 from convscope.types import Clips
