@@ -33,7 +33,9 @@ class Between(nn.Module):
 def seen_by(net: nn.Module, layer: Layer) -> list[tuple[int, int]]:
     """For each position the first sample whose change changes a unit, and the one behind the last:
     by gradients, as they are 0 where nothing changes."""
-    clip = torch.randn(1, 1, N_TIMES, generator=torch.Generator().manual_seed(1), dtype=torch.double)
+    clip = torch.randn(
+        1, 1, N_TIMES, generator=torch.Generator().manual_seed(1), dtype=torch.double
+    )
     clip.requires_grad_()
     with record(net, {layer.name: layer}) as recorded:
         net(clip)
@@ -134,7 +136,9 @@ def test_through_attention_and_recurrence_a_unit_sees_the_whole_clip(name: str) 
     assert all(stop - start > 40 for start, stop in real)
     local = layers_of(Between(lambda x: x).double(), torch.zeros(1, 1, N_TIMES).double())["conv2"]
     assert local.fields is not None
-    assert [layer.fields[0].centre(i) for i in (0, 9)] == [local.fields[0].centre(i) for i in (0, 9)]
+    assert [layer.fields[0].centre(i) for i in (0, 9)] == [
+        local.fields[0].centre(i) for i in (0, 9)
+    ]
 
 
 class Spectral(nn.Module):

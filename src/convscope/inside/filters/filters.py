@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from convscope.inside.results.parts import NotApplicable
-from convscope.inside.tracing.windows import windows_of
 from convscope.inside.tracing.layers import Layer, Operation, called, layer_named
 from convscope.inside.tracing.trace import CONVOLUTIONS, Call, takes_kept_statistics, watched
 from convscope.inside.tracing.untouched import untouched
+from convscope.inside.tracing.windows import windows_of
 
 
 @dataclass(frozen=True)

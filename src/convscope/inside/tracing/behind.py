@@ -81,9 +81,11 @@ def _laid(view: View, shape: Shape, over: Shape) -> View:
     laid = moved(view, {d: d + ahead for d in range(len(shape))})
     return mapped(
         laid,
-        lambda each: replace(each, dim=None)
-        if each.dim is not None and shape[each.dim - ahead] == 1 != over[each.dim]
-        else each,
+        lambda each: (
+            replace(each, dim=None)
+            if each.dim is not None and shape[each.dim - ahead] == 1 != over[each.dim]
+            else each
+        ),
     )
 
 
@@ -310,4 +312,3 @@ RULES: Mapping[str, Rule] = {
 def starting(shape: Shape) -> View:
     """What a clip (n_clips, n_channels, *axes) sees: itself."""
     return tuple(Along(Field(), k) for k in range(2, len(shape)))
-

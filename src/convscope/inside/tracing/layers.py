@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from convscope.errors import UserError
-from convscope.inside.tracing.fields import Field as Field
 from convscope.inside.tracing.behind import starting, views_behind
+from convscope.inside.tracing.fields import Field as Field
 from convscope.inside.tracing.fields import Fields, View, fields_of
 from convscope.inside.tracing.step import Given, Step
 from convscope.inside.tracing.trace import (

@@ -163,9 +163,9 @@ def without(view: View, dim: int) -> View:
     """Where an axis along which there are no positions is left out."""
     return mapped(
         view,
-        lambda each: each
-        if each.dim is None or each.dim < dim
-        else replace(each, dim=each.dim - 1),
+        lambda each: (
+            each if each.dim is None or each.dim < dim else replace(each, dim=each.dim - 1)
+        ),
     )
 
 
@@ -220,9 +220,11 @@ def repeated(step: Step) -> View | None:
     old = (1,) * ahead + given.shape
     return mapped(
         view,
-        lambda each: each
-        if each.dim is None or old[each.dim] == step.shape[each.dim]
-        else (replace(each, dim=None) if old[each.dim] == 1 else None),
+        lambda each: (
+            each
+            if each.dim is None or old[each.dim] == step.shape[each.dim]
+            else (replace(each, dim=None) if old[each.dim] == 1 else None)
+        ),
     )
 
 
@@ -266,4 +268,3 @@ PARTS = frozenset(
     {"chunk", "split", "split_with_sizes", "tensor_split", "unbind", "__iter__", "unsafe_chunk"}
 )
 """Operations of several outputs, each of another part."""
-

@@ -78,7 +78,9 @@ def product(step: Step, terms: Sequence[str], result: str) -> View | None:
         places = {d: result.index(letter) for d, letter in enumerate(letters) if letter in result}
         view = contracted(given.view, given.shape, summed)
         view = mapped(view, lambda each, to=places: each.moved(to))  # type: ignore[misc]
-        banks = [(each, own) for each, own in zip(step.given, terms, strict=True) if each is not given]
+        banks = [
+            (each, own) for each, own in zip(step.given, terms, strict=True) if each is not given
+        ]
         for k, before in enumerate(given.view):
             if before is not None and before.bands is not None and before.dim in summed:
                 band = _banked(before, letters[before.dim], banks, result)
