@@ -105,6 +105,7 @@ def test_the_first_layers_of_custom_by_hand() -> None:
         params=64 * 5 + 64,
         flops=2 * 64 * 5 * 16_000,
         activation_bytes=64 * 16_000 * 4,
+        sees_whole=False,
     )
     conv2, pool1, conv3 = table["conv2"], table["pool1"], table["conv3"]
     assert (conv2.receptive_field, conv2.start, conv2.stride) == ((9,), (-4,), (1,))
