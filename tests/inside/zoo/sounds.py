@@ -8,6 +8,9 @@ from torch.nn import functional as F
 class LogMel(nn.Module):
     """(n_clips, 1, n_times) to (n_clips, 1, 16, n_frames)."""
 
+    window: Tensor
+    bank: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("window", torch.hann_window(64))

@@ -65,9 +65,7 @@ def own(net: type[nn.Module], clips: Path) -> OwnModule:
     file = sys.modules[net.__module__].__file__
     if net.__module__ == "images":
         return OwnModule(f"{file}:{net.__name__}", (3, 24, 24), clips=clips / "images")
-    return OwnModule(
-        f"{file}:{net.__name__}", (1, 1600), rate_hz=RATE_HZ, clips=clips / "sounds"
-    )
+    return OwnModule(f"{file}:{net.__name__}", (1, 1600), rate_hz=RATE_HZ, clips=clips / "sounds")
 
 
 @pytest.mark.parametrize("net", NETS, ids=lambda net: net.__name__)

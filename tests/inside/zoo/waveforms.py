@@ -26,6 +26,9 @@ class M5(nn.Module):
 class CRNN(nn.Module):
     """A log-mel spectrogram within the net, two convolutions over it, a GRU and its last state."""
 
+    window: torch.Tensor
+    mel: torch.Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("window", torch.hann_window(100))
