@@ -105,6 +105,7 @@ def test_the_first_layers_of_custom_by_hand() -> None:
         params=64 * 5 + 64,
         flops=2 * 64 * 5 * 16_000,
         activation_bytes=64 * 16_000 * 4,
+        sees_whole=False,
     )
     conv2, pool1, conv3 = table["conv2"], table["pool1"], table["conv3"]
     assert (conv2.receptive_field, conv2.start, conv2.stride) == ((9,), (-4,), (1,))
@@ -196,3 +197,18 @@ def test_a_floor_pooling_leaves_the_end_of_the_clip_unseen() -> None:
     spec = make_spec({"family": "custom", "conv_layers": 3, "kernel": 1, "base_channels": 1})
     logits = describe(spec, (1, 17), 2)[-1]  # 17 -> 5 -> 1: only 9 samples count
     assert logits.receptive_field == (9,)
+
+
+def test_a_layer_is_marked_from_the_first_of_whose_units_one_sees_the_whole_clip() -> None:
+    spec = make_spec({"family": "custom", "conv_layers": 3, "base_channels": 2})
+    for n_times in (30, 200, 4000):
+        for row in describe(spec, (1, n_times), 3):
+            assert row.start is not None
+            assert row.receptive_field is not None
+            stride = row.stride[0] if row.stride else 1
+            starts = [row.start[0] + i * stride for i in range((row.shape[1:] or (1,))[0])]
+            reached = {
+                frozenset(range(max(start, 0), min(start + row.receptive_field[0], n_times)))
+                for start in starts
+            }
+            assert row.sees_whole == (frozenset(range(n_times)) in reached)

@@ -27,7 +27,21 @@ def describe(spec: ModelSpec, input_shape: Shape, n_classes: int) -> tuple[Layer
         return describe_user_net(spec, input_shape, n_classes)
     axes = tuple(_Axis(stop=n) for n in input_shape[1:])
     rows, _ = _describe(plan(spec, input_shape, n_classes), axes)
-    return tuple(rows)
+    return tuple(replace(row, sees_whole=_sees_whole(row, input_shape[1:])) for row in rows)
+
+
+def _sees_whole(row: LayerRow, sizes: Shape) -> bool:
+    """Whether some position sees all of the input along each axis:
+    start + i · stride ≤ 0 and start + i · stride + field ≥ size."""
+    assert row.start is not None
+    assert row.receptive_field is not None
+    strides, counts = row.stride or (1,) * len(sizes), row.shape[1:] or (1,) * len(sizes)
+    return all(
+        any(start + i * stride <= 0 and start + i * stride + field >= size for i in range(count))
+        for start, stride, field, count, size in zip(
+            row.start, strides, row.receptive_field, counts, sizes, strict=True
+        )
+    )
 
 
 @dataclass(frozen=True)

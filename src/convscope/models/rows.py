@@ -26,6 +26,7 @@ class LayerRow:
             layer, padding included; biases and all else (normalisation, activation, pooling) are
             not counted. This is how torch.utils.flop_counter counts.
         activation_bytes: of the output for one clip as float32.
+        sees_whole: whether a unit, the best placed, sees the whole clip; None: not known.
     """
 
     name: str
@@ -37,6 +38,7 @@ class LayerRow:
     params: int
     flops: int
     activation_bytes: int
+    sees_whole: bool | None = None
 
     @property
     def centre(self) -> tuple[float, ...] | None:

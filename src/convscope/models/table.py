@@ -24,7 +24,11 @@ def layers_as_json(rows: Sequence[LayerRow], rate_hz: int | None) -> dict[str, A
 def layer_table(rows: Sequence[LayerRow], rate_hz: int | None) -> Table:
     """The rows for the terminal: the receptive field in samples and ms, or in pixels."""
     n_bytes = sum(row.activation_bytes for row in rows)
-    table = Table(show_footer=True, box=box.SIMPLE, caption="field: what a unit sees of the input")
+    first = next((row.name for row in rows if row.sees_whole), None)
+    about = "field: what a unit sees of the input"
+    if first is not None:
+        about += f"; *: from {first} on a unit sees the whole clip"
+    table = Table(show_footer=True, box=box.SIMPLE, caption=about)
     table.add_column("layer", "in all")
     table.add_column("shape")
     table.add_column("field", justify="right")
@@ -38,7 +42,7 @@ def layer_table(rows: Sequence[LayerRow], rate_hz: int | None) -> Table:
         table.add_row(
             row.name,
             _sizes(row.shape),
-            _sizes(row.receptive_field),
+            _sizes(row.receptive_field) + (" *" if row.sees_whole else ""),
             "" if milliseconds is None else f"{milliseconds:.2f}",
             _sizes(row.stride),
             f"{row.params:,}",

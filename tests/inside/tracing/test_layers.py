@@ -139,10 +139,6 @@ class Between(nn.Module):
         return answer
 
 
-def half(x: Tensor) -> Tensor:
-    return F.interpolate(F.avg_pool1d(x, 2), scale_factor=2)
-
-
 def first_is_second(x: Tensor) -> Tensor:
     x = x.clone()
     x[..., 0] = x[..., 1]
@@ -150,18 +146,11 @@ def first_is_second(x: Tensor) -> Tensor:
 
 
 MIXING: dict[str, Callable[[Tensor], Tensor]] = {
-    "transposed": lambda x: F.conv_transpose1d(x, torch.ones(4, 4, 3), padding=1),
-    "interpolated and added": lambda x: x + half(x),
-    "interpolated and concatenated": lambda x: torch.cat([x, half(x)], 1)[:, 2:6],
     "flip": lambda x: x.flip(-1),
     "roll": lambda x: x.roll(3, -1),
     "permuted": lambda x: x[..., torch.arange(39, -1, -1)],
-    "cumsum": lambda x: x.cumsum(-1),
-    "softmax": lambda x: x.softmax(-1),
-    "gate": lambda x: x * x.mean(-1, keepdim=True).sigmoid(),
     "dense": lambda x: F.linear(x, torch.ones(40, 40)),
     "shares its filters": lambda x: F.conv1d(x, x.mean(-1).expand(4, 4)[..., None]),
-    "turned and back": lambda x: x.mT.cumsum(1).mT,
     "written": first_is_second,
 }
 

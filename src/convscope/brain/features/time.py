@@ -58,7 +58,8 @@ def windows_for(net: Net) -> Windows:
     """
     length = net.clip_shape[-1]
     own = Windows(length // 2, length // 4)
-    fields = [layer.fields[-1] for layer in net.found_layers().values() if layer.fields]
+    every = [layer.fields[-1] for layer in net.found_layers().values() if layer.fields]
+    fields = [field for field in every if not field.is_whole]
     if not fields:
         return own
     reach = max(max(-field.start, field.start + field.size) for field in fields)

@@ -111,8 +111,9 @@ def _layer(trace: Trace, i: int) -> Layer:
     """The layer that an operation gives: one of the net's own by its name, or `maps`."""
     op = trace.ops[i]
     call = op.name, sum(other.name == op.name for other in trace.ops[:i])
-    shape, fields = tuple(op.output.shape[1:]), trace.fields.get(id(op.output))
+    shape, fields = tuple(op.output.shape[1:]), trace.fields(op.output)
+    view = trace.views.get(id(op.output))
     for own in trace.layers(trace.ops[-1].output):
         if own.call == call and own.kind != "logits":
-            return replace(own, fields=fields)
-    return Layer("maps", "act", call, shape, fields)
+            return replace(own, fields=fields, view=view)
+    return Layer("maps", "act", call, shape, fields, view=view)

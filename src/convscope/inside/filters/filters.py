@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from convscope.inside.results.parts import NotApplicable
-from convscope.inside.tracing.fields import windows_of
 from convscope.inside.tracing.layers import Layer, Operation, called, layer_named
 from convscope.inside.tracing.trace import CONVOLUTIONS, Call, takes_kept_statistics, watched
 from convscope.inside.tracing.untouched import untouched
+from convscope.inside.tracing.windows import windows_of
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,14 @@ class Filters:
         steps: for each axis, how many input samples there are from tap to tap.
         gain: (n_filters,) by which the batch norm behind multiplies: gamma / sqrt(variance + eps);
             None where there is none.
+        is_followed: whether those steps are known; where they are not, a step counts as 1.
     """
 
     layer: str
     weights: NDArray[np.float32]
     steps: tuple[int, ...]
     gain: NDArray[np.float32] | None = None
+    is_followed: bool = True
 
     @property
     def has_taps(self) -> bool:
@@ -120,11 +122,20 @@ def _filters(layer: Layer, facts: _Facts) -> Filters:
     weights = layer.weight.detach().float().cpu().numpy()
     for axis, dilation in enumerate(facts.dilations, 2):
         weights = _spread(weights, axis, dilation)
-    strides = (
-        [1 for _ in facts.strides] if layer.fields is None else [f.stride for f in layer.fields]
+    strides = [_stride(layer, dim) for dim, _ in enumerate(facts.strides, 2)]
+    steps = tuple(
+        1 if whole is None else whole // own
+        for whole, own in zip(strides, facts.strides, strict=True)
     )
-    steps = tuple(whole // own for whole, own in zip(strides, facts.strides, strict=True))
-    return Filters(layer.name, weights, steps, facts.gain)
+    return Filters(layer.name, weights, steps, facts.gain, is_followed=None not in strides)
+
+
+def _stride(layer: Layer, dim: int) -> int | None:
+    """Samples of the input from one position to the next; None where that is not known."""
+    for each in layer.view or ():
+        if each is not None and each.dim == dim and each.bands is None and not each.is_mixed:
+            return each.field.stride
+    return None
 
 
 def _spread(weights: NDArray[np.float32], axis: int, dilation: int) -> NDArray[np.float32]:

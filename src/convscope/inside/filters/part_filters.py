@@ -52,7 +52,9 @@ def chosen_filters(subject: Subject, choice: Choice) -> dict[str, Filters]:
 
 def tap_rate(subject: Subject, filters: Filters) -> float | None:
     """Taps a second of filters that slide over a waveform or its maps; None of others."""
-    if subject.domain != "waveform" or subject.rate_hz is None or slides_over_a_plane(filters):
+    if subject.domain != "waveform" or subject.rate_hz is None:
+        return None
+    if slides_over_a_plane(filters) or not filters.is_followed:
         return None
     return subject.rate_hz / filters.steps[0]
 
@@ -88,7 +90,8 @@ def tap_units(subject: Subject, filters: Filters) -> list[tuple[float, str]]:
     """For each axis of a filter, how far it is from tap to tap, and in which unit; a pixel of an
     image has none."""
     sizes: list[tuple[float, str]]
-    is_within = subject.domain == "waveform" and slides_over_a_plane(filters)
+    is_plane = subject.domain == "waveform" and slides_over_a_plane(filters)
+    is_within = is_plane or not filters.is_followed
     if subject.rate_hz is None or subject.domain == "image" or is_within:
         sizes = [(1.0, "") for _ in filters.steps]
     elif subject.spectrogram is None:

@@ -14,7 +14,7 @@ from convscope.inside.filters.figures import (
     scales_figure,
 )
 from convscope.inside.filters.filters import Filters
-from convscope.inside.filters.part_filters import chosen_filters, slides_over_a_plane, tap_rate
+from convscope.inside.filters.part_filters import chosen_filters, tap_rate
 from convscope.inside.filters.response import FrequencyResponse, frequency_response
 from convscope.inside.filters.scales import SCALES, distance
 from convscope.inside.results.examples import evenly, of_different_classes
@@ -50,7 +50,7 @@ def look_response(subject: Subject, choice: Choice, writer: ResultWriter) -> Non
     if not every:
         raise NotApplicable("no convolution here has more than one tap: all pass every frequency")
     if subject.domain == "waveform":
-        every = {k: v for k, v in every.items() if not slides_over_a_plane(v)}
+        every = {k: v for k, v in every.items() if tap_rate(subject, v) is not None}
         if not every:
             raise NotApplicable(
                 "the filters slide over bands and frames that the net makes of the sound itself: "
@@ -72,7 +72,8 @@ def _look_sound(
         in_full = name == "conv1" or filter_layer(subject, choice) is not None
         own = _look_own(subject, filters, writer, in_full)
         panels, whole = [own], own
-        if name != "conv1" and examples is not None:
+        is_over_time = subject.layers[name.replace("conv", "act")].fields is not None
+        if name != "conv1" and examples is not None and is_over_time:
             whole = _look_effective(subject, choice, writer, name, examples)
             panels.append(whole)
         title = f"{subject.name}, {name}: frequency responses by centre frequency"

@@ -14,6 +14,7 @@ from convscope.inside.maps.figures import (
     sound_maps_figure,
 )
 from convscope.inside.maps.maps import FeatureMaps, feature_maps, step_times
+from convscope.inside.maps.own_axes import own_axes, own_axes_text
 from convscope.inside.maps.stft import SHORTEST_WINDOW, stft
 from convscope.inside.results.examples import directions, evenly, of_different_classes, pictured
 from convscope.inside.results.parts import NotApplicable
@@ -45,19 +46,25 @@ def look_maps(subject: Subject, choice: Choice, writer: ResultWriter) -> None:
     examples = of_different_classes(subject.examples, min(choice.n, MOST_CLIPS))
     every = feature_maps(subject.net, subject.inputs(examples.clips), layers)
     for i, maps in enumerate(every):
-        if subject.domain == "waveform":
-            _look_sound(subject, choice, writer, examples.take(np.array([i])), maps)
-        else:
-            _look_image(subject, writer, examples.take(np.array([i])), maps)
+        clip = examples.take(np.array([i]))
+        followed = {k: v for k, v in maps.items() if v.layer.fields is not None}
+        for each in maps.values():
+            if each.layer.fields is None:
+                look_own_axes(subject, writer, clip, each)
+        if followed and subject.domain == "waveform":
+            _look_sound(subject, choice, writer, clip, followed)
+        elif followed:
+            _look_image(subject, writer, clip, followed)
 
 
 def _chosen_layers(subject: Subject, choice: Choice) -> dict[str, Layer]:
     """The layer that is chosen, or whose unit is, else what each convolution hands on."""
     chosen = filter_layer(subject, choice)
     if chosen is None:
-        return {k: v for k, v in subject.layers.items() if v.kind == "act" and v.fields}
+        acts = {k: v for k, v in subject.layers.items() if v.kind == "act"}
+        return {k: v for k, v in acts.items() if len(v.shape) in (2, 3)}
     layer = layer_named(subject.layers, chosen)
-    if layer.fields is None:
+    if layer.kind not in ("conv", "act") or len(layer.shape) < 2:
         raise NotApplicable(
             f"{layer.name} has no positions, and so no maps: choose a convolution, such as conv1"
         )
@@ -143,6 +150,22 @@ def _look_image(
         upright = replace(each, values=_upright(subject, each.values))
         figure = image_maps_figure(upright, _title(subject, clip), directions(subject))
         writer.figure(f"maps_{layer}_{name}", figure)
+
+
+def look_own_axes(
+    subject: Subject, writer: ResultWriter, clip: Examples, maps: FeatureMaps
+) -> None:
+    """A layer whose positions are not those of the input, such as bands and frames that the net
+    made itself: over its own axes, in Hz and s where these are known, else scaled to the clip."""
+    name, layer = clip_name(subject, clip), maps.layer
+    axes = own_axes(layer, subject.shape[1:], subject.rate_hz)
+    writer.array(f"maps_{layer.name}_{name}", _result(maps, axes))
+    values = maps.values if maps.values.ndim == 3 else maps.values[:, None]
+    is_up = axes[0].unit == "Hz"
+    drawn = replace(maps, values=values[:, ::-1] if is_up else values)
+    about = own_axes_text(axes)
+    figure = image_maps_figure(drawn, _title(subject, clip), about)
+    writer.figure(f"maps_{layer.name}_{name}", figure)
 
 
 def _positions(subject: Subject, layer: Layer) -> tuple[Axis, Axis]:

@@ -12,6 +12,9 @@ from convscope.figures import empty_figure, style
 
 DEAD = "#c4c4c4"
 
+LOWEST = 0.5
+"""Of its width, a place's height: few bands over many frames are drawn higher than they are."""
+
 
 @dataclass(frozen=True)
 class Tiles:
@@ -48,7 +51,8 @@ def images_figure(tiles: Tiles, colours: str = "RdBu_r", bar: str | None = None)
     n_columns, _ = places_of(len(tiles.values))
     shown = tiles.values if tiles.values.ndim == 4 else by_largest(tiles.values)
     mosaic, aspect = _mosaic(shown, n_columns)
-    figure, axes = tiled(tiles, n_columns, row_inches=7.7 / n_columns * min(aspect, 2))
+    row_inches = 7.7 / n_columns * float(np.clip(aspect, LOWEST, 2))
+    figure, axes = tiled(tiles, n_columns, row_inches, above_inches=0.75 if bar is None else 1.5)
     n_rows = -(-len(shown) // n_columns)
     image = axes.imshow(
         mosaic,
@@ -89,11 +93,13 @@ def places_of(n_tiles: int) -> tuple[int, NDArray[np.float64]]:
     return n_columns, np.array([divmod(i, n_columns) for i in range(n_tiles)], dtype=float)
 
 
-def tiled(tiles: Tiles, n_columns: int, row_inches: float) -> tuple[Figure, Axes]:
+def tiled(
+    tiles: Tiles, n_columns: int, row_inches: float, above_inches: float = 0.75
+) -> tuple[Figure, Axes]:
     """Axes without a frame, a unit square for each tile, its label at its top."""
     _, places = places_of(len(tiles.values))
     n_rows = int(places[:, 0].max()) + 1
-    figure = empty_figure(height=0.75 + row_inches * n_rows)
+    figure = empty_figure(height=above_inches + row_inches * n_rows)
     axes = figure.subplots()
     axes.set(xlim=(0, n_columns), ylim=(n_rows + 0.02, 0), xticks=[], yticks=[])
     axes.set_title(tiles.title, loc="left", size=10)

@@ -135,9 +135,25 @@ def _net(own: OwnModule, n_classes: int) -> nn.Module:
         net = make_net(*(own.shape, n_classes)[:n_arguments])
     if not isinstance(net, nn.Module):
         raise UserError(f"{own.function}: expected a torch.nn.Module, got {type(net).__name__}")
+    _check_one_input(net)
     if own.weights is not None:
         load_weights(net, own.weights, f"--weights {own.weights}")
     return net.eval()
+
+
+def _check_one_input(net: nn.Module) -> None:
+    """Refuse a net whose `forward` asks for more than clips."""
+    try:
+        parameters = inspect.signature(net.forward).parameters.values()
+    except (TypeError, ValueError):  # of a scripted module it may not be known
+        return
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    asked = [each.name for each in parameters if each.default is each.empty and each.kind in kinds]
+    if len(asked) > 1:
+        raise UserError(
+            f"{type(net).__name__} takes {len(asked)} inputs ({', '.join(asked)}): expected one, "
+            "the clips: wrap it in a module that makes the others"
+        )
 
 
 def _silent(net: nn.Module, own: OwnModule) -> Tensor:

@@ -1,14 +1,14 @@
-"""Which input samples the units of each operation see: known through some operations, else lost.
+"""Which samples of the clip the numbers of a tensor see, and along which of its axes they lie.
 
 Source: A. Araujo, W. Norris, J. Sim, Computing Receptive Fields of Convolutional Neural Networks,
 Distill (2019).
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
-
-from convscope.inside.tracing.trace import ACTIVATIONS, CONVOLUTIONS, DROPOUTS, NORMS, POOLINGS
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import ceil, floor
+from typing import TypeAlias
 
 
 @dataclass(frozen=True)
@@ -16,15 +16,21 @@ class Field:
     """Which input samples a layer's units see, along one axis.
 
     Unit i sees the `size` samples from start + i · stride on.
+
+    Attributes:
+        is_whole: whether each unit takes something of all positions before it, as in attention:
+            then `size` is so large that every unit sees all of them, about its own middle.
     """
 
     size: int = 1
     stride: int = 1
     start: int = 0
+    is_whole: bool = False
 
     def windowed(self, kernel: int, stride: int, padding: int, dilation: int) -> "Field":
         """Behind windows of a convolution or pooling."""
-        return Field(
+        return replace(
+            self,
             size=self.size + (kernel - 1) * dilation * self.stride,
             stride=self.stride * stride,
             start=self.start - padding * self.stride,
@@ -34,7 +40,36 @@ class Field:
         """Where units of two layers are added, position by position."""
         start = min(self.start, other.start)
         stop = max(self.start + self.size, other.start + other.size)
-        return Field(stop - start, self.stride, start)
+        return Field(stop - start, self.stride, start, self.is_whole or other.is_whole)
+
+    def shrunk(
+        self, first: Sequence[Fraction], last: Sequence[Fraction], step: Fraction
+    ) -> "Field | None":
+        """Behind an operation whose output i takes positions from first[i] to last[i], in all about
+        step · i: the smallest field that holds for all; None where its stride is no whole number.
+        """
+        stride = self.stride * step
+        if stride.denominator != 1:
+            return None
+        start = floor(min(self.stride * a - stride * i for i, a in enumerate(first)))
+        stop = ceil(max(self.stride * b - stride * i for i, b in enumerate(last)))
+        return Field(stop - start + self.size, int(stride), self.start + start, self.is_whole)
+
+    def spanned(self, n_positions: int) -> "Field":
+        """What so many positions see together."""
+        return replace(self, size=self.size + (n_positions - 1) * self.stride)
+
+    def reaching(self, other: "Field", n_positions: int) -> "Field":
+        """Where each of so many positions sees, besides, what all or others see; its middle stays
+        where it is."""
+        last = self.start + (n_positions - 1) * self.stride
+        more = max(last - other.start, other.start + other.size - self.start - self.size, 0)
+        return Field(self.size + 2 * more, self.stride, self.start - more, is_whole=True)
+
+    def sees_all(self, n_positions: int, n_samples: int) -> bool:
+        """Whether each of so many positions sees all of so many samples."""
+        last = self.start + (n_positions - 1) * self.stride
+        return last <= 0 and self.start + self.size >= n_samples
 
     def of(self, position: int) -> tuple[int, int]:
         """First sample, and the one behind the last, that the unit at a position sees."""
@@ -49,132 +84,60 @@ class Field:
 Fields: TypeAlias = tuple[Field, ...]
 """One for each axis of the positions."""
 
-POINTWISE = (
-    ACTIVATIONS
-    | NORMS  # their statistics, though over all positions, are not counted
-    | DROPOUTS
-    | {
-        *("add", "sub", "__rsub__", "rsub", "mul", "div", "true_divide", "__rdiv__", "neg", "pow"),
-        *("abs", "square", "sqrt", "rsqrt", "exp", "log", "log1p", "sin", "cos", "reciprocal"),
-        *("maximum", "minimum", "where", "gt", "ge", "lt", "le", "eq", "ne", "softsign", "lerp"),
-        *("log_sigmoid", "hardshrink", "softshrink", "tanhshrink", "masked_fill", "addcmul"),
-        *("contiguous", "clone", "detach", "data", "requires_grad", "to", "type", "type_as"),
-        *("float", "double", "half", "bfloat16", "cpu", "cuda", "zeros_like", "ones_like"),
-        *("view", "view_as", "reshape", "flatten", "squeeze", "unsqueeze", "expand", "expand_as"),
-    }
-)
-"""Operations whose output at a position is of the inputs at that position alone; those on shapes
-where the shape of the positions stays."""
-
-NORMALISING = frozenset({"sub", "div", "true_divide"})
-"""Where they take a number of the whole map, such as its mean, it counts as a norm's statistic."""
-
-_AXES = {
-    **dict.fromkeys(("cat", "concat", "concatenate", "softmax", "log_softmax", "glu"), 1),
-    **dict.fromkeys(("mean", "sum", "amax", "amin", "narrow", "index_select"), 1),
-    **dict.fromkeys(("chunk", "split", "tensor_split"), 2),
-}
-"""Operations along one axis, and where the axis stands among their arguments: pointwise where they
-go along the channels."""
+Cycles: TypeAlias = tuple[float, ...]
+"""The middle of each band of a spectrum, in cycles per sample."""
 
 
-def fields_behind(
-    name: str,
-    args: Sequence[Any],
-    kwargs: Mapping[str, Any],
-    seen: Sequence[tuple[Fields | None, tuple[int, ...]]],
-    shape: Sequence[int],
-) -> Fields | None:
-    """The fields of an operation's output; None where they are not known, or positions are lost.
+@dataclass(frozen=True)
+class Along:
+    """Where an axis of the input, or the bands of a spectrum made of it, lie in a tensor.
+
+    Attributes:
+        field: what a position sees of that axis.
+        dim: the axis of the tensor along which the positions lie; None: all its numbers see the
+            same, that of position 0.
+        is_mixed: whether that axis of the tensor runs over other things as well, as flattened maps.
+        bands: of a spectrum's axis: where the bands are; None of an axis of the input.
+    """
+
+    field: Field
+    dim: int | None
+    is_mixed: bool = False
+    bands: Cycles | None = None
+
+    def together(self, shape: Sequence[int]) -> "Along":
+        """Where all positions are taken together: what they see as a whole."""
+        if self.dim is None:
+            return self
+        if self.is_mixed:  # of which the field is that of all positions already
+            return replace(self, dim=None, is_mixed=False)
+        return replace(self, field=self.field.spanned(shape[self.dim]), dim=None)
+
+    def moved(self, places: dict[int, int]) -> "Along | None":
+        """Where the tensor's axes come to other places; None where this one's is lost."""
+        if self.dim is None:
+            return self
+        return replace(self, dim=places[self.dim]) if self.dim in places else None
+
+
+View: TypeAlias = tuple[Along | None, ...]
+"""Of a tensor that comes from the clip: an entry for each axis of the input, and one more for the
+bands of a spectrum that was made of it; None where it is not known what is seen of that axis."""
+
+
+def fields_of(view: View | None, n_axes: int) -> Fields | None:
+    """The fields of a tensor (n_clips, n_channels, *positions) whose positions are those of the
+    input, axis by axis; None of any other.
 
     Args:
-        name, args, kwargs: the operation.
-        seen: fields and shape of each of its inputs that comes from the clip.
-        shape: of the output.
+        view: of the tensor.
+        n_axes: of its positions.
     """
-    if name in NORMALISING:
-        seen = [seen[0], *[each for each in seen[1:] if not _is_statistic(*each, len(shape) - 2)]]
-    known = [fields for fields, _ in seen if fields is not None]
-    if len(known) < len(seen) or len(shape) != len(known[0]) + 2:
+    if view is None or len(view) != n_axes or any(each is None for each in view):
         return None
-    first, n_axes = known[0], len(known[0])
-    if name in CONVOLUTIONS or name in POOLINGS:
-        is_alone = len(seen) == 1  # else the filters come from the clip as well
-        windows = windows_of(name, args, kwargs, n_axes)
-        behind = tuple(axis.windowed(*window) for axis, window in zip(first, windows, strict=True))
-        return behind if is_alone else None
-    if name == "pad":
-        return _padded(first, kwargs["pad"] if "pad" in kwargs else args[1])
-    if not _is_pointwise(name, args, kwargs, len(shape)):
-        return None
-    if any(tuple(each[2:]) != tuple(shape[2:]) for _, each in seen):
-        return None
-    return _beside(known)
-
-
-def _is_statistic(fields: Fields | None, shape: Sequence[int], n_axes: int) -> bool:
-    return fields is None and all(n == 1 for n in shape[-n_axes:])
-
-
-def _padded(fields: Fields, pads: Sequence[int]) -> Fields:
-    """`pads`: before and behind the last axis, then before and behind the one before it, …"""
-    before = [*pads[::2], *[0] * len(fields)][: len(fields)][::-1]
-    return tuple(axis.windowed(1, 1, n, 1) for axis, n in zip(fields, before, strict=True))
-
-
-def _is_pointwise(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], n_dims: int) -> bool:
-    if name == "__getitem__":
-        parts = args[1] if isinstance(args[1], tuple) else (args[1],)
-        return all(isinstance(part, slice) or part is ... for part in parts)
-    if name in _AXES:
-        place = _AXES[name]
-        axis = kwargs.get("dim", args[place] if len(args) > place else None)
-        axis = axis[0] if isinstance(axis, list | tuple) and len(axis) == 1 else axis
-        return isinstance(axis, int) and axis % n_dims == 1
-    return name in POINTWISE
-
-
-def _beside(known: Sequence[Fields]) -> Fields | None:
-    """Of operations on several layers, position by position."""
-    first, *others = known
-    for other in others:
-        if [axis.stride for axis in other] != [axis.stride for axis in first]:
-            return None
-        first = tuple(a.beside(b) for a, b in zip(first, other, strict=True))
-    return first
-
-
-_CONV = ("input", "weight", "bias", "stride", "padding", "dilation", "groups")
-_MAX_POOL = ("input", "kernel_size", "stride", "padding", "dilation")
-_ARGUMENTS = {
-    "conv1d": _CONV,
-    "conv2d": _CONV,
-    "max_pool1d": _MAX_POOL,
-    "max_pool2d": _MAX_POOL,
-    "max_pool1d_with_indices": _MAX_POOL,
-    "max_pool2d_with_indices": _MAX_POOL,
-    "avg_pool1d": _MAX_POOL[:4],
-    "avg_pool2d": _MAX_POOL[:4],
-}
-"""Their arguments by position."""
-
-
-def windows_of(
-    name: str, args: Sequence[Any], kwargs: Mapping[str, Any], n_axes: int
-) -> list[tuple[int, int, int, int]]:
-    """(kernel, stride, padding, dilation) of a convolution or pooling along each axis."""
-    is_conv = name in CONVOLUTIONS
-    given = {**dict(zip(_ARGUMENTS[name], args, strict=False)), **kwargs}
-    kernels = given["weight"].shape[2:] if is_conv else _each(given["kernel_size"], n_axes)
-    dilations = _each(given.get("dilation", 1), n_axes)
-    strides = _each(given.get("stride") or (1 if is_conv else list(kernels)), n_axes)
-    paddings = given.get("padding", 0)
-    if paddings == "same":  # torch puts the larger half behind
-        paddings = [(k - 1) * d // 2 for k, d in zip(kernels, dilations, strict=True)]
-    paddings = _each(0 if paddings == "valid" else paddings, n_axes)
-    return list(zip(kernels, strides, paddings, dilations, strict=True))
-
-
-def _each(value: Any, n_axes: int) -> list[int]:
-    values = list(value) if isinstance(value, list | tuple) else [value]
-    return [int(each) for each in (values * n_axes if len(values) == 1 else values)]
+    known = [each for each in view if each is not None]
+    is_alike = all(
+        each.dim == k and not each.is_mixed and each.bands is None
+        for k, each in enumerate(known, 2)
+    )
+    return tuple(each.field for each in known) if is_alike and known else None

@@ -15,8 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from convscope.errors import UserError
+from convscope.inside.tracing.behind import starting, views_behind
 from convscope.inside.tracing.fields import Field as Field
-from convscope.inside.tracing.fields import Fields, fields_behind
+from convscope.inside.tracing.fields import Fields, View, fields_of
+from convscope.inside.tracing.step import Given, Step
 from convscope.inside.tracing.trace import (
     ACTIVATIONS,
     CONVOLUTIONS,
@@ -46,13 +48,15 @@ class Layer:
         kind: what it is.
         call: the operation that gives it: its name, and how many of that name came before it.
         shape: of its output for one clip, channels (units) first.
-        fields: for each axis of its positions, what a unit sees; None where that is not known, or
-            it has no positions.
+        fields: for each axis of its positions, what a unit sees; None where that is not known, it
+            has no positions, or they are others than those of the input, as bands and frames are.
         weight: (n_filters, n_channels, …) of a convolution or dense layer; None of others.
         activation: of `act` and `dense`: the operation's name; None where nothing follows.
         entering: of `act` and `dense`: the operation whose output enters the activation: the norm,
             dropout or pooling before it where there is one.
         leaving: of `act` and `dense`: the operation that gives what is handed on.
+        view: what it sees of each axis of the input, and where positions along it lie in the output
+            (n_clips, *shape); None where nothing is known.
     """
 
     name: str
@@ -64,6 +68,7 @@ class Layer:
     activation: str | None = None
     entering: Operation | None = None
     leaving: Operation | None = None
+    view: View | None = None
 
     @property
     def n_units(self) -> int:
@@ -167,30 +172,35 @@ class Trace:
 
     Attributes:
         ops: in their order.
-        fields: of each tensor that comes from the clip, by its identity: what its units see; None
-            where that is not known. Others, such as weights, are not there.
+        views: of each tensor that comes from the clip, by its identity: what it sees; None where
+            that is not known. Others, such as weights, are not there.
     """
 
     ops: list[Op] = field(default_factory=list)
-    fields: dict[int, Fields | None] = field(default_factory=dict)
+    views: dict[int, View | None] = field(default_factory=dict)
 
     def begin(self, clips: Tensor) -> None:
         self.ops.clear()
-        self.fields = {id(clips): tuple(Field() for _ in clips.shape[2:])}
+        self.views = {id(clips): starting(tuple(clips.shape))}
+
+    def fields(self, output: Tensor) -> Fields | None:
+        """What the units of a layer see whose positions are those of the clip."""
+        return fields_of(self.views.get(id(output)), output.dim() - 2)
 
     def on_operation(
         self, name: str, func: Call, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         inputs = tensors_in([args, kwargs])
-        seen = [(self.fields[id(x)], tuple(x.shape)) for x in inputs if id(x) in self.fields]
+        given = [Given(x, self.views.get(id(x)), id(x) in self.views) for x in inputs]
         weight = _weight(name, args, kwargs)
         output = func(*args, **kwargs)
         _check_axes(name, weight, inputs)
         written = args[0] if name == "__setitem__" else output
         results = tensors_in(written)
-        if seen:
-            for tensor in results:
-                self.fields[id(tensor)] = fields_behind(name, args, kwargs, seen, tensor.shape)
+        if any(each.is_seeing for each in given):
+            shapes = [tuple(tensor.shape) for tensor in results]
+            behind = views_behind(Step(name, args, kwargs, given, shapes))
+            self.views |= {id(x): view for x, view in zip(results, behind, strict=True)}
         self.ops.append(Op(name, results or [torch.empty(0)], inputs, weight))
         return output
 
@@ -216,7 +226,8 @@ class Trace:
             kind=kind,
             call=self._call(i),
             shape=tuple(op.output.shape[1:]),
-            fields=self.fields.get(id(op.output)),
+            fields=self.fields(op.output),
+            view=self.views.get(id(op.output)),
             weight=op.weight,
         )
 

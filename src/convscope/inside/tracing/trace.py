@@ -49,7 +49,7 @@ ACTIVATIONS = frozenset(
     }
 )
 SOFTMAXES = frozenset({"softmax", "log_softmax"})
-ATTRIBUTES = frozenset({"T", "mT", "H", "mH", "data"})
+ATTRIBUTES = frozenset({"T", "mT", "H", "mH", "data", "real", "imag"})
 """Attributes that give another tensor, as operations do."""
 
 Call = Callable[..., Any]
