@@ -30,7 +30,7 @@ class Catalogue:
     style: str = ""
     logo: bytes | None = None
 
-    def say(self, name: str, **values: object) -> str:
+    def say(self, name: str, /, **values: object) -> str:
         """A string with its places filled; values are taken as text and never as templates."""
         return self.strings[name].format_map({key: str(value) for key, value in values.items()})
 

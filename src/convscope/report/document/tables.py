@@ -87,14 +87,14 @@ def _grid_cell(text: str) -> Cell:
 
 def size_board(say: Catalogue, group: Group, before: frozenset[str], number: int) -> Table:
     """Networks by accuracy with their sizes; those new since last time carry a mark."""
-    rows = tuple(_board_row(say, group, net, before, True) for net in group.nets)
+    rows = tuple(_board_row(say, group, net, before) for net in group.nets)
     names = headings(say, "net", "seeds", "params", "accuracy", "interval", "marks")
     caption = say.say("caption.size_board", data=group.name)
     return Table(f"board_{number}", caption, names, rows, note=say.say("note.board"))
 
 
 def _board_row(
-    say: Catalogue, group: Group, net: BoardRow, before: frozenset[str], has_params: bool
+    say: Catalogue, group: Group, net: BoardRow, before: frozenset[str]
 ) -> tuple[Cell, ...]:
     own = {row.run for row in group.of_net(net)}
     words = [
@@ -102,10 +102,15 @@ def _board_row(
         say.say("mark.new") if before and not own & before else "",
         marks(net).strip(),
     ]
-    values = [named(net, group.nets), str(n_seeds(net))]
-    values += [count_text(net.params)] if has_params else []
-    values += [mean_and_sd(net), interval_text(net.interval) if net.interval else "–"]
-    return cells((*values, ", ".join(filter(None, words))), net is group.nets[0])
+    values = (
+        named(net, group.nets),
+        str(n_seeds(net)),
+        count_text(net.params),
+        mean_and_sd(net),
+        interval_text(net.interval) if net.interval else "–",
+        ", ".join(filter(None, words)),
+    )
+    return cells(values, net is group.nets[0])
 
 
 def front_table(say: Catalogue, group: Group, number: int) -> Table:
@@ -154,7 +159,9 @@ def brain_table(say: Catalogue, rows: Sequence[BrainRow], number: int) -> Table:
     return Table(f"brain_{number}", caption, names, body, left=2, note=note)
 
 
-def failed_table(say: Catalogue, group: Group, reasons: Mapping[str, str]) -> Table:
+def failed_table(
+    say: Catalogue, group: Group, reasons: Mapping[str, str], number: int
+) -> Table:
     """Runs that are not done, and why."""
     rows = tuple(
         cells((row.run, network(row), row.state, reasons.get(row.run, "–")))
@@ -162,14 +169,16 @@ def failed_table(say: Catalogue, group: Group, reasons: Mapping[str, str]) -> Ta
         if row.accuracy is None
     )
     names = headings(say, "run", "net", "state", "reason")
-    return Table("unfinished", say.say("caption.unfinished"), names, rows, left=4)
+    return Table(f"unfinished_{number}", say.say("caption.unfinished"), names, rows, left=4)
 
 
-def record_table(say: Catalogue, lines: Iterable[tuple[str, str, str]]) -> Table:
+def record_table(
+    say: Catalogue, lines: Iterable[tuple[str, str, str]], number: int
+) -> Table:
     """The records of last time and of now."""
     rows = tuple(map(cells, lines))
     names = headings(say, "board", "last_time", "now")
-    return Table("records", say.say("caption.records"), names, rows, left=3)
+    return Table(f"records_{number}", say.say("caption.records"), names, rows, left=3)
 
 
 def _shares(scores: Mapping[str, float | None]) -> list[str]:
