@@ -1,7 +1,7 @@
 """The tables of a report, from rows of the board."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import count
+from itertools import islice
 from typing import Any
 
 from convscope.models.rows import LayerRow
@@ -14,6 +14,7 @@ from convscope.scores.board_table import marks, mean_and_sd, n_seeds
 from convscope.scores.brain import BrainRow
 from convscope.scores.network import network
 from convscope.scores.pivot import pivot_view
+from convscope.scores.plain_table import PlainTable
 from convscope.scores.rows import BoardRow
 
 SPLITS = ("train", "validation", "test")
@@ -58,31 +59,42 @@ def grid_tables(say: Catalogue, group: Group, number: int) -> list[Table]:
     if any(row.conv_layers is None for row in group.done):
         return []
     view = pivot_view(group.done)
-    named_tables = zip(view.tables, count(1), strict=False)
-    return [
-        _grid_table(say, table.title, table.columns, table.rows, group, f"grid_{number}_{k}")
-        for table, k in named_tables
-        if len(table.rows) > 1 or len(table.columns) > 2
-    ]
+    records = iter(view.records)
+    found = []
+    for k, plain in enumerate(view.tables, start=1):
+        n_places = sum(bool(text) for row in plain.rows for text in row[1:])
+        params = {
+            (str(each["conv_layers"]), each["regulariser"]): count_text(each["params"])
+            for each in islice(records, n_places)
+        }
+        if n_places > 1:
+            found.append(_grid_table(say, plain, params, f"grid_{number}_{k}"))
+    return found
 
 
 def _grid_table(
-    say: Catalogue, title: str, columns: Any, rows: Any, group: Group, name: str
+    say: Catalogue, plain: PlainTable, params: Mapping[tuple[str, str], str], name: str
 ) -> Table:
+    across = [column.heading for column in plain.columns[1:]]
     body = tuple(
-        (Cell(row[0]), *(_grid_cell(text) for text in row[1:])) for row in rows
+        (
+            Cell(down),
+            *(
+                _grid_cell(text, params.get((down, heading), ""))
+                for text, heading in zip(texts, across, strict=True)
+            ),
+        )
+        for down, *texts in plain.rows
     )
-    return Table(
-        name,
-        say.say("caption.grid", net=title),
-        (say.say("heading.conv_layers"), *(column.heading for column in columns[1:])),
-        body,
-        note=say.say("note.grid"),
-    )
+    headings_ = (say.say("heading.conv_layers"), *across)
+    caption = say.say("caption.grid", net=plain.title)
+    return Table(name, caption, headings_, body, note=say.say("note.grid"))
 
 
-def _grid_cell(text: str) -> Cell:
-    return Cell(text.replace("*", "") or LEFT_OUT, "*" in text)
+def _grid_cell(text: str, params: str) -> Cell:
+    if not text:
+        return Cell(LEFT_OUT)
+    return Cell(f"{text.replace('*', '')} · {params}", "*" in text)
 
 
 def size_board(say: Catalogue, group: Group, before: frozenset[str], number: int) -> Table:
