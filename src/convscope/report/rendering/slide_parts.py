@@ -38,7 +38,7 @@ class Deck:
 
     def title(self, title: str, byline: str, logo: bytes | None) -> None:
         """The first slide."""
-        slide = self._slide(title, byline, top=HEIGHT / 2 - 70, size=36)
+        slide = self._slide(title, byline, top=HEIGHT / 2 - 70, size=34)
         self._text(slide, [(byline, "")], (MARGIN, HEIGHT / 2 + 20, INSIDE, 40))
         if logo is not None:
             slide.shapes.add_picture(io.BytesIO(logo), self._pt(MARGIN), self._pt(MARGIN), height=self._pt(60))
@@ -103,7 +103,7 @@ class Deck:
         slide = self._deck.slides.add_slide(self._deck.slide_layouts[5])  # a title alone
         shape = slide.shapes.title
         shape.left, shape.top, shape.width, shape.height = self._box(MARGIN, top, INSIDE, 56)
-        lines_size = fitting([(title, "")], INSIDE - 16, 52, size)
+        lines_size = fitting([(title, "")], INSIDE - 16, 64, size)
         self._fill(shape.text_frame, [(title, "")], lines_size, bold=True)
         slide.notes_slide.notes_text_frame.text = notes
         return slide
