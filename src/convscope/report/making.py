@@ -1,5 +1,6 @@
 """A report from run folders to files: all of it is made before any of it is written."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,8 +95,6 @@ def _write(files: dict[Path, bytes]) -> None:
 
 def _check_writable(folder: Path) -> None:
     """Refuse a folder that cannot be made or written, before anything is."""
-    import os
-
     there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
     if not there.is_dir() or not os.access(there, os.W_OK):
         why = "is a file" if not there.is_dir() else "may not be written"

@@ -1,7 +1,7 @@
 """The figures that a report draws itself: a network's architecture, two confusion matrices."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -46,8 +46,6 @@ def boxes(layers: Sequence[LayerRow], input_shape: tuple[int, ...]) -> list[Box]
 
 def _whole_blocks(layers: Sequence[LayerRow]) -> list[LayerRow]:
     """Rows in which a block's parts are counted in the block's row."""
-    from dataclasses import replace
-
     rows: list[LayerRow] = []
     inside: list[LayerRow] = []
     for row in layers:
@@ -102,11 +100,9 @@ def _draw_arrow(axes: Axes, column: int, y: float) -> None:
         start, end = (column + 0.88, y - 0.5), (column + 1.08, y - 0.5)
         axes.annotate("", end, start, arrowprops=arrow)
         return
-    turn = {**arrow, "connectionstyle": "bar,fraction=-0.0"}
-    turn["connectionstyle"] = "arc3,rad=0"
     axes.plot([column + 0.48] * 2, [y - 0.92, y - 1.0], color="#333333", lw=0.8)
     axes.plot([column + 0.48, 0.48], [y - 1.0] * 2, color="#333333", lw=0.8)
-    axes.annotate("", (0.48, y - 1.08), (0.48, y - 1.0), arrowprops=turn)
+    axes.annotate("", (0.48, y - 1.08), (0.48, y - 1.0), arrowprops=arrow)
 
 
 @style()

@@ -11,7 +11,7 @@ from convscope.errors import UserError
 from convscope.models.describe import describe
 from convscope.report.document.blocks import Command
 from convscope.report.document.catalogue import Catalogue
-from convscope.report.document.groups import Group, folder_of, named
+from convscope.report.document.groups import Group, Planned, folder_of, named
 from convscope.report.document.sentences import overlap
 from convscope.run import CONFIG
 from convscope.scores.board_table import n_seeds
@@ -53,22 +53,26 @@ def axes_of(nets: Sequence[BoardRow]) -> dict[str, list[Any]]:
 
 
 def missing_cells(say: Catalogue, group: Group) -> list[Command]:
-    """Cells of the crossing of all axes that no run is of, those of a sweep that wait first.
+    """Cells of a sweep that are not done, then those of the crossing of all axes that no run is of.
 
-    Seeds are no axis here: a network that one seed is of is not missing.
+    Seeds are no axis here: a network that one seed is of is not missing. Runs that are no grid,
+    of whose crossing less than half is there, have no missing cells.
     """
-    planned = [_planned(say, group, each.name, each.config, each.state) for each in group.planned]
-    tried = {_point(flat(row.config), axes_of(group.nets)) for row in group.rows}
-    tried |= {_point(flat(each.config), axes_of(group.nets)) for each in group.planned}
+    planned = [_planned(say, group, each) for each in group.planned]
     axes = axes_of(group.nets)
-    holes = [point for point in product(*axes.values()) if point not in tried] if axes else []
+    configs = [each.config for each in (*group.rows, *group.planned)]
+    tried = {_point(flat(config), axes) for config in configs}
+    points = [point for point in product(*axes.values()) if point not in tried] if axes else []
+    if len(points) > len(tried):
+        return planned[:MOST_CELLS]
+    best = group.nets[0]
+    holes = [dict(zip(axes, point, strict=True)) for point in points]
     found = [
         Command(
-            say.say("next.missing", cell=_in_words(dict(zip(axes, point, strict=True)))),
-            _command("train", group, group.nets[0], dict(zip(axes, point, strict=True))),
+            say.say("next.missing", cell=_in_words(hole)), _command("train", group, best, hole)
         )
-        for point in holes
-        if is_valid(group.nets[0].config, dict(zip(axes, point, strict=True)))
+        for hole in holes
+        if is_valid(best.config, hole)
     ]
     return [*planned, *found][:MOST_CELLS]
 
@@ -76,8 +80,8 @@ def missing_cells(say: Catalogue, group: Group) -> list[Command]:
 def edge_of(key: str, values: Sequence[Any], best: Any) -> Edge | None:
     """The edge on which the best value of an axis lies; None where it lies inside, or is no number.
 
-    What to try next goes on as the values do: by the same factor where they have one, else by the
-    same step.
+    What to try next is twice or half the best where values go in factors of two and more, else as
+    far beyond it as the next value lies before it.
     """
     numbers = [each for each in values if isinstance(each, int | float)]
     if len(numbers) < 2 or len(numbers) < len(values) or isinstance(values[0], bool):
@@ -88,7 +92,7 @@ def edge_of(key: str, values: Sequence[Any], best: Any) -> Edge | None:
     ordered = numbers[::-1] if is_largest else numbers
     step, factor = ordered[0] - ordered[1], ordered[1] and ordered[0] / ordered[1]
     is_power = bool(factor) and (factor >= 2 or factor <= 0.5)
-    value = ordered[0] * factor if is_power else ordered[0] + step
+    value = ordered[0] * (2 if is_largest else 0.5) if is_power else ordered[0] + step
     whole = all(isinstance(each, int) for each in numbers)
     return Edge(key, best, is_largest, round(value) if whole else round(value, 6))
 
@@ -96,7 +100,8 @@ def edge_of(key: str, values: Sequence[Any], best: Any) -> Edge | None:
 def edge_commands(say: Catalogue, group: Group) -> list[Command]:
     """Axes whose best value lies at the edge of what was tried, where going on makes a network."""
     best, found = group.nets[0], []
-    for key, values in axes_of(group.nets).items():
+    for key in axes_of(group.nets):
+        values = _values_beside(group.nets, key)
         edge = edge_of(key, values, flat(best.config).get(key))
         if edge and is_valid(best.config, {key: edge.try_next}):
             why = say.say(
@@ -107,6 +112,17 @@ def edge_commands(say: Catalogue, group: Group) -> list[Command]:
             )
             found.append(Command(why, _command("train", group, best, {key: edge.try_next})))
     return found
+
+
+def _values_beside(nets: Sequence[BoardRow], key: str) -> list[Any]:
+    """The values of an axis among networks that differ from the best one in it alone."""
+    best = {name: value for name, value in settings(nets[0]).items() if name != key}
+    same = [
+        net
+        for net in nets
+        if {name: value for name, value in settings(net).items() if name != key} == best
+    ]
+    return _in_order({_hashable(flat(net.config).get(key)) for net in same})
 
 
 def seeds_needed(one: BoardRow, two: BoardRow) -> int | None:
@@ -159,12 +175,10 @@ def is_valid(config: Mapping[str, Any], changes: Mapping[str, Any]) -> bool:
     return True
 
 
-def _planned(
-    say: Catalogue, group: Group, name: str, config: Mapping[str, Any], state: str
-) -> Command:
-    base, own = flat(group.nets[0].config), flat(config)
+def _planned(say: Catalogue, group: Group, cell: Planned) -> Command:
+    base, own = flat(group.nets[0].config), flat(cell.config)
     changes = {key: own[key] for key in own if own[key] != base.get(key) and key != "data.folder"}
-    why = say.say(f"next.{state}", run=name, cell=_in_words(changes))
+    why = say.say(f"next.{cell.state}", run=cell.name, cell=_in_words(changes))
     return Command(why, _command("train", group, group.nets[0], changes))
 
 
@@ -186,11 +200,12 @@ def _in_words(changes: Mapping[str, Any]) -> str:
 
 
 def _spelled(value: Any) -> str:
+    """A value as it stands in a recipe."""
     if isinstance(value, tuple | list):
         return f"[{', '.join(map(_spelled, value))}]"
-    return {None: "null", True: "true", False: "false"}.get(value, str(value)) if (
-        value is None or isinstance(value, bool)
-    ) else str(value)
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value)
 
 
 def _point(own: Mapping[str, Any], axes: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -202,6 +217,6 @@ def _hashable(value: Any) -> Any:
 
 
 def _in_order(values: set[Any]) -> list[Any]:
-    return sorted(
-        values, key=lambda value: (not isinstance(value, int | float), value if isinstance(value, int | float) else 0, str(value))
-    )
+    """Numbers by size, then words by the alphabet."""
+    numbers = sorted(each for each in values if isinstance(each, int | float))
+    return [*numbers, *sorted((each for each in values if each not in numbers), key=str)]

@@ -1,6 +1,7 @@
 """The sections of a report on one group of runs: each a function from the group to its blocks."""
 
 import base64
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -32,6 +33,7 @@ from convscope.scores.errors import wrong_clips_of
 from convscope.scores.metrics import worst_confusions
 from convscope.training.cell import Cell, cell_of
 from convscope.training.trust import trusted
+from convscope.types import ConfusionMatrix, Shape
 
 N_CLIPS = 4
 N_CONFUSIONS = 3
@@ -69,7 +71,7 @@ def net(say: Catalogue, group: Group, number: int) -> list[Block]:
             tuple((row.name, row.kind, "×".join(map(str, row.shape)), row.params) for row in layers),
         ),
     )
-    field = _field(say, layers, getattr(cell.data, "rate_hz", None))
+    field = _field(say, layers, cell.data.shape, getattr(cell.data, "rate_hz", None))
     return [Sentence(text), *field, drawing, tables.layers_table(say, name, layers, number)]
 
 
@@ -163,7 +165,9 @@ def _own_confusions(say: Catalogue, group: Group, number: int) -> list[Block]:
     return [*map(Sentence, texts), picture]
 
 
-def _matrix_numbers(matrices, names, classes) -> Numbers:  # type: ignore[no-untyped-def]
+def _matrix_numbers(
+    matrices: Sequence[ConfusionMatrix], names: Sequence[str], classes: Sequence[str]
+) -> Numbers:
     rows = tuple(
         (name, actual, *row)
         for name, matrix in zip(names, matrices, strict=True)
@@ -242,11 +246,16 @@ def to_try(say: Catalogue, group: Group, _number: int) -> list[Block]:
     return [*next_steps(say, group)] or [Sentence(say.say("sentence.nothing_next"))]
 
 
-def _field(say: Catalogue, layers: tuple[LayerRow, ...], rate_hz: int | None) -> list[Sentence]:
+def _field(
+    say: Catalogue, layers: tuple[LayerRow, ...], shape: Shape, rate_hz: int | None
+) -> list[Sentence]:
     last = [row for row in layers if row.kind == "conv" and row.receptive_field]
     if not last or last[-1].receptive_field is None:
         return []
     field = last[-1].receptive_field
-    is_time = len(field) == 1 and rate_hz
-    said = f"{1000 * field[0] / rate_hz:.1f} ms" if is_time and rate_hz else "×".join(map(str, field))
+    if all(n >= whole for n, whole in zip(field, shape[1:], strict=True)):
+        return [Sentence(say.say("sentence.whole_field", layer=last[-1].name))]
+    said = "×".join(map(str, field))
+    if len(field) == 1 and rate_hz:
+        said = f"{1000 * field[0] / rate_hz:.1f} ms"
     return [Sentence(say.say("sentence.field", layer=last[-1].name, field=said))]

@@ -67,9 +67,8 @@ def _table(table: Table) -> str:
     note = [rf"{{\footnotesize {in_latex(table.note)}}}", ""] if table.note else []
     return "\n".join(
         [
-            rf"{{{size}\setlength{{\tabcolsep}}{{4pt}}",
+            rf"{{{size}\setlength{{\tabcolsep}}{{4pt}}\textbf{{{in_latex(table.caption)}}}\nopagebreak",
             rf"\begin{{longtable}}[l]{{@{{}}{_narrowed(table, form)}@{{}}}}",
-            rf"\multicolumn{{{len(form)}}}{{@{{}}l}}{{\textbf{{{in_latex(table.caption)}}}}}\\",
             r"\toprule",
             _row([in_latex(heading) for heading in table.headings]),
             r"\midrule",
