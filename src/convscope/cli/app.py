@@ -4,7 +4,19 @@ from typing import Annotated
 
 import typer
 
-from convscope.cli import board, brain, data, look, report, runs, servers, sweep, sweeps, tour, train
+from convscope.cli import (
+    board,
+    brain,
+    data,
+    look,
+    report,
+    runs,
+    servers,
+    sweep,
+    sweeps,
+    tour,
+    train,
+)
 from convscope.cli.commands import Commands, heed_sigterm, own_stderr
 from convscope.version import __version__
 

@@ -113,7 +113,9 @@ def _kept(runs: "list[Run]", since: str | None) -> "list[Run]":
     start = seconds_of(since)
     kept = [run for run in runs if (finished_at(run) or start) >= start]
     if not kept:
-        raise UserError(f"--since {since}: all {len(runs)} runs were finished before: go back further")
+        raise UserError(
+            f"--since {since}: all {len(runs)} runs were finished before: go back further"
+        )
     return kept
 
 

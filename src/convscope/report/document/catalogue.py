@@ -92,7 +92,9 @@ def _flat(path: Path, values: Mapping[str, Any], inside: str = "") -> Any:
         elif isinstance(value, str):
             yield f"{inside}{key}", value
         else:
-            raise UserError(f"{path}: {inside}{key}: expected a string, got {value!r:.40}: quote it")
+            raise UserError(
+                f"{path}: {inside}{key}: expected a string, got {value!r:.40}: quote it"
+            )
 
 
 def _check_string(path: Path, name: str, text: str, own: Mapping[str, str]) -> None:

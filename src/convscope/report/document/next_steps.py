@@ -60,7 +60,7 @@ def missing_cells(say: Catalogue, group: Group) -> list[Command]:
     """
     planned = [_planned(say, group, each) for each in group.planned]
     axes = axes_of(group.nets)
-    configs = [each.config for each in (*group.rows, *group.planned)]
+    configs = [row.config for row in group.rows] + [each.config for each in group.planned]
     tried = {_point(flat(config), axes) for config in configs}
     points = [point for point in product(*axes.values()) if point not in tried] if axes else []
     if len(points) > len(tried):
@@ -68,9 +68,7 @@ def missing_cells(say: Catalogue, group: Group) -> list[Command]:
     best = group.nets[0]
     holes = [dict(zip(axes, point, strict=True)) for point in points]
     found = [
-        Command(
-            say.say("next.missing", cell=_in_words(hole)), _command("train", group, best, hole)
-        )
+        Command(say.say("next.missing", cell=_in_words(hole)), _command("train", group, best, hole))
         for hole in holes
         if is_valid(best.config, hole)
     ]

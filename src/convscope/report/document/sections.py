@@ -68,7 +68,9 @@ def net(say: Catalogue, group: Group, number: int) -> list[Block]:
         content=architecture_figure(layers, cell.data.shape),
         numbers=Numbers(
             ("layer", "kind", "shape", "params"),
-            tuple((row.name, row.kind, "×".join(map(str, row.shape)), row.params) for row in layers),
+            tuple(
+                (row.name, row.kind, "×".join(map(str, row.shape)), row.params) for row in layers
+            ),
         ),
     )
     field = _field(say, layers, cell.data.shape, getattr(cell.data, "rate_hz", None))
@@ -95,11 +97,17 @@ def pareto(say: Catalogue, group: Group, number: int) -> list[Block]:
         return []
     points = [
         AccuracyPoint(
-            named(net, nets), net.params or 0, net.accuracy or 0.0, net.interval or (0, 1), net.pareto
+            named(net, nets),
+            net.params or 0,
+            net.accuracy or 0.0,
+            net.interval or (0, 1),
+            net.pareto,
         )
         for net in nets
     ]
-    rows = tuple((each.name, each.params, each.accuracy, *each.interval, each.pareto) for each in points)
+    rows = tuple(
+        (each.name, each.params, each.accuracy, *each.interval, each.pareto) for each in points
+    )
     picture = Picture(
         name=f"pareto_{number}",
         caption=say.say("caption.pareto"),

@@ -135,9 +135,7 @@ def record_sentence(
     if accuracy <= before:
         return say.say("sentence.record_stands", **values)
     name = "sentence.record_not_shown" if overlap(interval, past) else "sentence.record"
-    return say.say(
-        name, interval=interval_text(interval), past=interval_text(past), **values
-    )
+    return say.say(name, interval=interval_text(interval), past=interval_text(past), **values)
 
 
 def brain_sentence(say: Catalogue, best: BrainRow) -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from convscope.errors import first_few
 from convscope.report.document import tables
-from convscope.report.document.blocks import Block, Sentence
+from convscope.report.document.blocks import Block, Sentence, Table
 from convscope.report.document.catalogue import Catalogue
 from convscope.report.document.groups import Group
 from convscope.report.document.news import GroupState, Record, State
@@ -96,7 +96,7 @@ def _record(say: Catalogue, group: Group, state: GroupState) -> Iterator[str]:
     yield record_sentence(say, best.accuracy, best.interval, past.accuracy, past.interval)
 
 
-def _records(say: Catalogue, group: Group, state: GroupState, number: int) -> tables.Table:
+def _records(say: Catalogue, group: Group, state: GroupState, number: int) -> Table:
     now = {"accuracy": group.nets[0], "size": smallest_as_good(group.nets)}
     then = {"accuracy": state.accuracy, "size": state.size}
     return tables.record_table(

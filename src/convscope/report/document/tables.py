@@ -142,7 +142,9 @@ def class_table(say: Catalogue, scores: Mapping[str, Any], net: str, number: int
         for each in scores["classes"]
     ]
     for key in ("macro", "weighted"):
-        rows.append(cells((say.say(f"heading.{key}"), *_shares(scores[key]), count_text(scores["n"]))))
+        rows.append(
+            cells((say.say(f"heading.{key}"), *_shares(scores[key]), count_text(scores["n"])))
+        )
     names = headings(say, "class", "precision", "recall", "f1", "clips")
     return Table(f"classes_{number}", say.say("caption.classes", net=net), names, tuple(rows))
 
@@ -171,9 +173,7 @@ def brain_table(say: Catalogue, rows: Sequence[BrainRow], number: int) -> Table:
     return Table(f"brain_{number}", caption, names, body, left=2, note=note)
 
 
-def failed_table(
-    say: Catalogue, group: Group, reasons: Mapping[str, str], number: int
-) -> Table:
+def failed_table(say: Catalogue, group: Group, reasons: Mapping[str, str], number: int) -> Table:
     """Runs that are not done, and why."""
     rows = tuple(
         cells((row.run, network(row), row.state, reasons.get(row.run, "–")))
@@ -184,9 +184,7 @@ def failed_table(
     return Table(f"unfinished_{number}", say.say("caption.unfinished"), names, rows, left=4)
 
 
-def record_table(
-    say: Catalogue, lines: Iterable[tuple[str, str, str]], number: int
-) -> Table:
+def record_table(say: Catalogue, lines: Iterable[tuple[str, str, str]], number: int) -> Table:
     """The records of last time and of now."""
     rows = tuple(map(cells, lines))
     names = headings(say, "board", "last_time", "now")

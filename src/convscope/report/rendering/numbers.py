@@ -17,9 +17,7 @@ def as_csv(document: Document) -> dict[str, bytes]:
         for table in document.blocks(Table)
     }
     pictures = (each for each in document.blocks(Picture) if each.numbers is not None)
-    files |= {
-        f"{each.name}.csv": _csv(each.numbers.fields, each.numbers.rows) for each in pictures
-    }
+    files |= {f"{each.name}.csv": _csv(each.numbers.fields, each.numbers.rows) for each in pictures}
     return files
 
 

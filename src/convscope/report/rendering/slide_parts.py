@@ -41,7 +41,9 @@ class Deck:
         slide = self._slide(title, byline, top=HEIGHT / 2 - 70, size=34)
         self._text(slide, [(byline, "")], (MARGIN, HEIGHT / 2 + 20, INSIDE, 40))
         if logo is not None:
-            slide.shapes.add_picture(io.BytesIO(logo), self._pt(MARGIN), self._pt(MARGIN), height=self._pt(60))
+            slide.shapes.add_picture(
+                io.BytesIO(logo), self._pt(MARGIN), self._pt(MARGIN), height=self._pt(60)
+            )
 
     def texts(self, title: str, texts: Sequence[tuple[str, str]], notes: str) -> None:
         """Sentences; a command stands below its sentence in letters of one width."""
@@ -55,7 +57,9 @@ class Deck:
         size, widths = table_sizes([[cell.text for cell in row] for row in body])
         height = 1.9 * size
         shape = slide.shapes.add_table(
-            len(body), len(table.headings), *self._box(MARGIN, TOP + 30, sum(widths), height * len(body))
+            len(body),
+            len(table.headings),
+            *self._box(MARGIN, TOP + 30, sum(widths), height * len(body)),
         )
         _describe(shape, table.caption)
         for column, width in zip(shape.table.columns, widths, strict=True):
@@ -229,7 +233,9 @@ def _describe(shape: Any, alt: str) -> None:
 
 @cache
 def _font(name: str) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / f"{name}.ttf", 100)
+    return ImageFont.truetype(
+        Path(matplotlib.get_data_path()) / "fonts" / "ttf" / f"{name}.ttf", 100
+    )
 
 
 def _plain_image() -> bytes:
