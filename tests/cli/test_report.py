@@ -15,7 +15,14 @@ def report(convscope: Callable[..., Any], *arguments: object) -> Any:
 def test_a_run_becomes_a_page_and_all_other_forms(
     convscope: Callable[..., Any], trained: Path, tmp_path: Path
 ) -> None:
-    forms = ("--slides", tmp_path / "s.pptx", "--latex", tmp_path / "tex", "--csv", tmp_path / "csv")
+    forms = (
+        "--slides",
+        tmp_path / "s.pptx",
+        "--latex",
+        tmp_path / "tex",
+        "--csv",
+        tmp_path / "csv",
+    )
     answer = report(convscope, trained, "--out", tmp_path / "page.html", *forms)
     assert answer.code == 0, answer.err
     assert answer.out.splitlines()[-1] == str(tmp_path / "page.html")

@@ -193,7 +193,7 @@ def _write_answers(run: Run, cell: Cell, classes: Sequence[str], labels: Any, an
     about = {
         "fingerprint": f"made up of {len(classes)}",
         "clips": {split: n * len(classes) for split, n in counts.items()},
-        "by_class": {name: counts for name in classes},
+        "by_class": dict.fromkeys(classes, counts),
     }
     run.write_config(cell.config)
     run.write_json(ENVIRONMENT, {"device": "cpu", "classes": list(classes), "data": about})

@@ -27,7 +27,10 @@ def test_values_are_never_templates(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ('section: {dta: "x"}', "section.dta is no string of a report .did you mean 'section.data'"),
+        (
+            'section: {dta: "x"}',
+            "section.dta is no string of a report .did you mean 'section.data'",
+        ),
         ('caption: {data: "{name}"}', "caption.data: {name} is unknown there; known: {data}"),
         ('caption: {data: "{data.__class__}"}', r"{data.__class__} is unknown there"),
         ('caption: {data: "{"}', "write {{ for a brace"),

@@ -23,9 +23,7 @@ from convscope.run import MANIFEST, Run
 SAY = catalogue()
 
 
-def test_a_state_is_read_as_it_was_written(
-    report_run: Callable[..., Run], tmp_path: Path
-) -> None:
+def test_a_state_is_read_as_it_was_written(report_run: Callable[..., Run], tmp_path: Path) -> None:
     state = state_of(grouped([report_run(), report_run(5, conv_layers=4)]), "2026-11-20")
     (tmp_path / "last.json").write_text(as_json(state))
     assert read_state(tmp_path / "last.json") == state

@@ -52,9 +52,12 @@ def test_edges_by_hand() -> None:
     assert edge_of("k", [False, True], True) is None
     doubled, halved = edge_of("k", [8, 16, 32], 32), edge_of("k", [8, 16, 32], 8)
     stepped = edge_of("k", [4, 5], 5)
-    assert doubled is not None and (doubled.try_next, doubled.is_largest) == (64, True)
-    assert halved is not None and (halved.try_next, halved.is_largest) == (4, False)
-    assert stepped is not None and stepped.try_next == 6
+    assert doubled is not None
+    assert (doubled.try_next, doubled.is_largest) == (64, True)
+    assert halved is not None
+    assert (halved.try_next, halved.is_largest) == (4, False)
+    assert stepped is not None
+    assert stepped.try_next == 6
 
 
 def test_a_best_value_at_the_edge_is_followed_and_one_inside_is_not(
@@ -78,3 +81,8 @@ def test_seeds_too_few_get_a_sweep_of_new_seeds_and_enough_get_none(
     assert [cell.train.seed for cell in read_sweep([Path(words[2])], words[3:4]).cells] == [1, 2]
     apart = [report_run(5), report_run(100, conv_layers=4)]
     assert seed_commands(SAY, grouped(apart)[0]) == []
+
+
+def test_a_tie_has_no_best_value_at_an_edge(report_run: Callable[..., Run]) -> None:
+    tied = [report_run(10, conv_layers=k) for k in (3, 4)]
+    assert edge_commands(SAY, grouped(tied)[0]) == []

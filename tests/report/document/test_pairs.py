@@ -16,7 +16,13 @@ def test_pairs_by_hand() -> None:
     one[:6], two[10] = 1, 0
     answers = Answers(np.array([str(i) for i in range(20)]), labels, one, two, ("tree", "three"))
     first, second = worst_pairs(answers)
-    assert (first.actual, first.predicted, first.n, first.one, first.two) == ("tree", "three", 10, 6, 0)
+    assert (first.actual, first.predicted, first.n, first.one, first.two) == (
+        "tree",
+        "three",
+        10,
+        6,
+        0,
+    )
     assert first.p == pytest.approx(2 * 2 / 2**6)  # six throws, all on one side, two pairs
     assert (second.one, second.two, second.p) == (0, 1, 1.0)
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from convscope.report.document.build import document
 from convscope.report.document.blocks import Document, Picture, Table
+from convscope.report.document.build import document
 from convscope.report.document.catalogue import catalogue
 from convscope.report.making import told_of
 from convscope.report.rendering.latex import as_latex
@@ -68,14 +68,15 @@ def test_every_slide_has_notes_and_every_picture_words(made: Document) -> None:
     from pptx import Presentation
 
     deck = Presentation(io.BytesIO(as_slides(made)))
-    assert deck.slide_width * 9 == deck.slide_height * 16
+    width, height = deck.slide_width, deck.slide_height
+    assert width and height and width * 9 == height * 16
     for slide in deck.slides:
         assert slide.notes_slide.notes_text_frame.text
         for shape in slide.shapes:
             if shape.shape_type == 13 or shape.has_table:  # 13: a picture
                 assert shape._element.xpath(".//p:cNvPr")[0].get("descr")
-            assert 0 <= shape.left <= shape.left + shape.width <= deck.slide_width
-            assert 0 <= shape.top <= shape.top + shape.height <= deck.slide_height
+            assert 0 <= shape.left <= shape.left + shape.width <= width
+            assert 0 <= shape.top <= shape.top + shape.height <= height
 
 
 def test_the_numbers_are_those_of_the_tables_and_figures(made: Document) -> None:

@@ -96,8 +96,13 @@ def edge_of(key: str, values: Sequence[Any], best: Any) -> Edge | None:
 
 
 def edge_commands(say: Catalogue, group: Group) -> list[Command]:
-    """Axes whose best value lies at the edge of what was tried, where going on makes a network."""
+    """Axes whose best value lies at the edge of what was tried, where going on makes a network.
+
+    None of a best network at chance, and none where another value is as good.
+    """
     best, found = group.nets[0], []
+    if best.chance or _is_tied(group.nets):
+        return []
     for key in axes_of(group.nets):
         values = _values_beside(group.nets, key)
         edge = edge_of(key, values, flat(best.config).get(key))
@@ -110,6 +115,10 @@ def edge_commands(say: Catalogue, group: Group) -> list[Command]:
             )
             found.append(Command(why, _command("train", group, best, {key: edge.try_next})))
     return found
+
+
+def _is_tied(nets: Sequence[BoardRow]) -> bool:
+    return len(nets) > 1 and nets[0].accuracy == nets[1].accuracy
 
 
 def _values_beside(nets: Sequence[BoardRow], key: str) -> list[Any]:
@@ -138,7 +147,7 @@ def seeds_needed(one: BoardRow, two: BoardRow) -> int | None:
 
 def seed_commands(say: Catalogue, group: Group) -> list[Command]:
     """More seeds of the best two networks, where they are too few to tell the two apart."""
-    if len(group.nets) < 2:
+    if len(group.nets) < 2 or group.nets[0].chance:
         return []
     one, two = group.nets[:2]
     if one.interval is None or two.interval is None or not overlap(one.interval, two.interval):
