@@ -7,6 +7,10 @@ from typing import Any
 
 import pytest
 
+from convscope.run import Run
+from convscope.sweeps.driving.folder import SweepFolder
+from convscope.sweeps.planning.grid import read_sweep
+
 
 def report(convscope: Callable[..., Any], *arguments: object) -> Any:
     return convscope("report", *arguments, "--date", "2026-11-27")
@@ -79,3 +83,17 @@ def test_runs_of_which_none_is_done_make_no_report(
     answer = report(convscope, run, "--out", tmp_path / "page.html")
     assert answer.code == 2
     assert "none of 1 runs is done (half interrupted)" in answer.err
+
+
+def test_the_cells_of_a_sweep_that_are_not_trained_come_next(
+    convscope: Callable[..., Any], trained: Path, recipe: Path, tmp_path: Path
+) -> None:
+    folder = Run(trained).config["data"]["folder"]
+    sweep = read_sweep([recipe], [f"data.folder={folder}", "train.seed=0,1"])
+    kept = SweepFolder(trained.parent, sweep.name)
+    kept.create(sweep.recipes, [cell.name for cell in sweep.cells], 1)
+    answer = report(convscope, "--sweep", kept.path, "--out", tmp_path / "page.html")
+    assert answer.code == 0, answer.err
+    page = (tmp_path / "page.html").read_text()
+    assert f"The sweep&#39;s cell {sweep.cells[1].name} is not trained yet: train.seed 1." in page
+    assert "The best is custom" in page
