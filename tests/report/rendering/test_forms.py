@@ -68,7 +68,9 @@ def test_every_slide_has_notes_and_every_picture_words(made: Document) -> None:
 
     deck = Presentation(io.BytesIO(as_slides(made)))
     width, height = deck.slide_width, deck.slide_height
-    assert width and height and width * 9 == height * 16
+    assert width
+    assert height
+    assert width * 9 == height * 16
     for slide in deck.slides:
         assert slide.notes_slide.notes_text_frame.text
         for shape in slide.shapes:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from convscope.report.document import sections, summary
+from convscope.report.document import confusions, sections, summary
 from convscope.report.document.blocks import Block, Document, Section
 from convscope.report.document.catalogue import Catalogue
 from convscope.report.document.groups import Group
@@ -33,7 +33,7 @@ PARTS: tuple[tuple[str, Callable[[Catalogue, Group, int], Sequence[Block]]], ...
     ("net", sections.net),
     ("tables", sections.grids),
     ("pareto", sections.pareto),
-    ("confusions", sections.confusions),
+    ("confusions", confusions.confusions),
     ("classes", sections.classes),
     ("clips", sections.clips),
     ("learned", sections.best_learned),

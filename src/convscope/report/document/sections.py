@@ -1,9 +1,6 @@
 """The sections of a report on one group of runs: each a function from the group to its blocks."""
 
 import base64
-from collections.abc import Sequence
-
-import numpy as np
 
 from convscope.errors import UserError
 from convscope.figures import AccuracyPoint, accuracy_params_figure
@@ -14,29 +11,24 @@ from convscope.report.clips import ShownClip, shown_clips
 from convscope.report.document import tables
 from convscope.report.document.blocks import Block, Numbers, Picture, Sentence, Sound
 from convscope.report.document.catalogue import Catalogue
-from convscope.report.document.figures import architecture_figure, two_confusions_figure
+from convscope.report.document.figures import architecture_figure
 from convscope.report.document.groups import Group, named
 from convscope.report.document.learned import learned
 from convscope.report.document.next_steps import next_steps
-from convscope.report.document.pairs import answers_of, overall, worst_pairs
 from convscope.report.document.sentences import (
     brain_sentence,
     count_text,
-    mcnemar_sentence,
-    pair_sentence,
     smallest_sentence,
     weakest_class_sentence,
 )
 from convscope.run import Run
 from convscope.scores.brain import brain_rows, read_brain_scores
 from convscope.scores.errors import wrong_clips_of
-from convscope.scores.metrics import worst_confusions
 from convscope.training.cell import Cell, cell_of
 from convscope.training.trust import trusted
-from convscope.types import ConfusionMatrix, Shape
+from convscope.types import Shape
 
 N_CLIPS = 4
-N_CONFUSIONS = 3
 
 
 def data(say: Catalogue, group: Group, number: int) -> list[Block]:
@@ -117,71 +109,6 @@ def pareto(say: Catalogue, group: Group, number: int) -> list[Block]:
     )
     sentence = Sentence(smallest_sentence(say, group.nets))
     return [sentence, picture, tables.front_table(say, group, number)]
-
-
-def confusions(say: Catalogue, group: Group, number: int) -> list[Block]:
-    """What the best net confuses, beside the best of the second network where there is one."""
-    if len(group.nets) < 2:
-        return _own_confusions(say, group, number)
-    runs = [group.runs[group.of_net(net)[0].run] for net in group.nets[:2]]
-    try:
-        answers = answers_of(runs[0], runs[1])
-    except UserError:
-        only = Sentence(say.say("sentence.no_shared_clips"))
-        return [only, *_own_confusions(say, group, number)]
-    one, two = (named(net, group.nets) for net in group.nets[:2])
-    pairs = worst_pairs(answers)
-    texts = [mcnemar_sentence(say, overall(answers), one, two)]
-    texts += [pair_sentence(say, pair, one, two, len(pairs)) for pair in pairs]
-    if not pairs:
-        texts.append(say.say("sentence.no_confusion"))
-    classes = [visible(name) for name in answers.classes]
-    picture = Picture(
-        name=f"confusions_{number}",
-        caption=say.say("caption.confusions"),
-        alt=say.say("alt.confusions", one=one, two=two),
-        content=two_confusions_figure(answers.confusions, (one, two), classes),
-        numbers=_matrix_numbers(answers.confusions, (one, two), classes),
-    )
-    return [*map(Sentence, texts), picture]
-
-
-def _own_confusions(say: Catalogue, group: Group, number: int) -> list[Block]:
-    matrix = np.array(group.best.scores["confusion"], dtype=np.int64)
-    net, classes = named(group.rows[0], group.nets), list(group.classes)
-    worst = worst_confusions(matrix, classes, N_CONFUSIONS)
-    support = dict(zip(classes, matrix.sum(axis=1).tolist(), strict=True))
-    texts = [
-        say.say(
-            "sentence.one_pair",
-            net=net,
-            actual=each.actual,
-            predicted=each.predicted,
-            count=count_text(each.count),
-            n=count_text(support[each.actual]),
-            share=f"{each.share:.1%}",
-        )
-        for each in worst
-    ] or [say.say("sentence.no_confusion")]
-    picture = Picture(
-        name=f"confusion_{number}",
-        caption=say.say("caption.confusion", net=net),
-        alt=say.say("alt.confusion", net=net),
-        content=two_confusions_figure([matrix], [net], classes),
-        numbers=_matrix_numbers([matrix], [net], classes),
-    )
-    return [*map(Sentence, texts), picture]
-
-
-def _matrix_numbers(
-    matrices: Sequence[ConfusionMatrix], names: Sequence[str], classes: Sequence[str]
-) -> Numbers:
-    rows = tuple(
-        (name, actual, *row)
-        for name, matrix in zip(names, matrices, strict=True)
-        for actual, row in zip(classes, matrix.tolist(), strict=True)
-    )
-    return Numbers(("net", "actual", *classes), rows)
 
 
 def classes(say: Catalogue, group: Group, number: int) -> list[Block]:
