@@ -68,6 +68,17 @@ def test_a_grid_has_its_best_in_bold_parameters_and_an_x_where_no_run_is(
     assert [cell.text for row in table.rows for cell in row if cell.is_best] == ["0.9444 · 800"]
 
 
+def test_nets_at_chance_have_no_front(report_run: Callable[..., Run]) -> None:
+    runs = [report_run(), report_run(conv_layers=4)]
+    for run in runs:
+        run.write_status(chance=True)
+    made = made_of(*runs)
+    assert "2 of 2 finished runs cannot be told from guessing." in texts(made)
+    assert not [
+        each for each in made.blocks(Table) if each.name.startswith("front") or not each.rows
+    ]
+
+
 def test_a_failed_run_stands_with_its_reason(report_run: Callable[..., Run]) -> None:
     done, failed = report_run(), report_run(conv_layers=4)
     (failed.folder / MANIFEST).unlink()

@@ -108,7 +108,8 @@ def pareto(say: Catalogue, group: Group, number: int) -> list[Block]:
         numbers=Numbers(("net", "params", "accuracy", "low", "high", "pareto"), rows),
     )
     sentence = Sentence(smallest_sentence(say, group.nets))
-    return [sentence, picture, tables.front_table(say, group, number)]
+    front = tables.front_table(say, group, number)  # none where all are at chance
+    return [sentence, picture, *([front] if front.rows else [])]
 
 
 def classes(say: Catalogue, group: Group, number: int) -> list[Block]:

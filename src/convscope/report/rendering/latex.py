@@ -87,7 +87,7 @@ def _table(table: Table) -> str:
 
 def _narrowed(table: Table, form: str) -> str:
     """Columns of long words are folded, so that the table fits the page."""
-    longest = [max(len(row[k].text) for row in table.rows) for k in range(len(form))]
+    longest = [max((len(row[k].text) for row in table.rows), default=0) for k in range(len(form))]
     if sum(longest) < 100:
         return form
     return "".join(
