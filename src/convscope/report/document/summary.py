@@ -47,7 +47,8 @@ def boards(say: Catalogue, group: Group, before: State | None, number: int) -> l
     state = None if before is None else before.of(group)
     known = frozenset(state.done if state else ())
     blocks: list[Block] = [Sentence(lead_sentence(say, group.nets))]
-    blocks.append(Sentence(smallest_sentence(say, group.nets)))
+    if len(group.nets) > 1:
+        blocks.append(Sentence(smallest_sentence(say, group.nets)))
     blocks.append(tables.size_board(say, group, known, number))
     if state is not None:
         blocks.append(_records(say, group, state, number))

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import matplotlib
 from PIL import Image, ImageFont
 
+from convscope.names import visible
 from convscope.report.document.blocks import Cell, Sound, Table
 
 WIDTH, HEIGHT = 960.0, 540.0
@@ -228,7 +229,7 @@ def chunks(items: Sequence[Item], most: int) -> Iterator[list[Item]]:
 
 def _describe(shape: Any, alt: str) -> None:
     """The alternative text, for which python-pptx has no call."""
-    shape._element.xpath(".//p:cNvPr")[0].set("descr", alt)
+    shape._element.xpath(".//p:cNvPr")[0].set("descr", visible(alt))
 
 
 @cache
