@@ -10,9 +10,11 @@ from convscope.data.config import DataConfig
 from convscope.names import visible
 from convscope.run import MANIFEST, Run
 from convscope.scores.board import ranked, with_front
-from convscope.scores.network import data_names, identity, network, settings
+from convscope.scores.network import data_names, differing, identity, network, settings
 from convscope.scores.rows import BoardRow, read_row
 from convscope.scores.seeds import by_seed
+
+MOST_TOLD = 3
 
 
 @dataclass(frozen=True)
@@ -90,10 +92,17 @@ def grouped(runs: Sequence[Run], planned: Sequence[Planned] = ()) -> list[Group]
 
 
 def named(row: BoardRow, rows: Sequence[BoardRow]) -> str:
-    """A network in words; where another of the rows reads the same, with its run's name."""
-    text = network(row)
-    alike = [each for each in rows if network(each) == text and settings(each) != settings(row)]
-    return f"{text} ({row.run})" if alike else text
+    """A network in words; where another of the rows reads the same, with what tells the two apart.
+
+    That is the settings in which they differ, or of more than three the name of its run.
+    """
+    text, own = network(row), settings(row)
+    alike = [settings(each) for each in rows if network(each) == text]
+    keys = differing([own, *alike])
+    if not keys:
+        return text
+    apart = " ".join(f"{key.partition('.')[2]}={own.get(key)}" for key in keys)
+    return f"{text} {apart}" if len(keys) <= MOST_TOLD else f"{text} ({row.run})"
 
 
 def finished_at(run: Run) -> float | None:
