@@ -46,6 +46,7 @@ EXTRAS = (
     ("track", "export to MLflow (board --mlflow)", ("mlflow",)),
     ("sheets", "the lab's Google Sheet (servers collect)", ("gspread",)),
     ("metrics", "Prometheus (servers metrics)", ("prometheus_client",)),
+    ("report", "slides (report --slides)", ("pptx",)),
 )
 """Each extra: its name, what it is for, the modules that it brings."""
 

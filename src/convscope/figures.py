@@ -6,6 +6,7 @@ K. Ito, Color Universal Design, 2008).
 """
 
 import io
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -56,7 +57,9 @@ class AccuracyPoint:
 @contextmanager
 def style() -> Iterator[None]:
     """Our look and nothing of the user's, for as long as a figure is drawn or saved."""
-    with matplotlib.rc_context():
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        # of a sign that our font lacks: an empty box, but in SVG, where the reader's font is taken
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(STYLE)
         yield

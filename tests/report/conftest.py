@@ -158,3 +158,57 @@ def outline() -> Callable[[Path], Outline]:
         return found
 
     return read
+
+
+ReportRun: TypeAlias = Callable[..., Run]
+
+
+@pytest.fixture
+def report_run(tmp_path: Path) -> ReportRun:
+    """`report_run(n_wrong=…, seed=…, classes=…, **model)`: a run on 60 clips a class, no files."""
+
+    def make(
+        n_wrong: int = 20,
+        seed: int = 0,
+        classes: Sequence[str] = ("bed", "bird", "cat"),
+        first_wrong: int = 0,
+        **model: Any,
+    ) -> Run:
+        data = {"kind": "words", "folder": str(tmp_path / "no_sounds"), "words": list(classes)}
+        small = {"family": "custom", "conv_layers": 3, "base_channels": 8, "dropout": 0.0}
+        cell = make_cell(
+            {"data": data | {"rate_hz": RATE_HZ}, "model": small | model, "train": {"seed": seed}}
+        )
+        labels = np.arange(60 * len(classes)) % len(classes)
+        wrong = np.isin(np.arange(len(labels)), np.arange(first_wrong, first_wrong + n_wrong))
+        answers = np.where(wrong, (labels + 1) % len(classes), labels)
+        return _write_answers(Run(tmp_path / "runs" / cell.name), cell, classes, labels, answers)
+
+    return make
+
+
+def _write_answers(run: Run, cell: Cell, classes: Sequence[str], labels: Any, answers: Any) -> Run:
+    matrix = confusion_matrix(labels, answers, len(classes))
+    counts = {"train": 100, "validation": 20, "test": 60}
+    about = {
+        "fingerprint": f"made up of {len(classes)}",
+        "clips": {split: n * len(classes) for split, n in counts.items()},
+        "by_class": dict.fromkeys(classes, counts),
+    }
+    run.write_config(cell.config)
+    run.write_json(ENVIRONMENT, {"device": "cpu", "classes": list(classes), "data": about})
+    run.write_epochs([_epoch(number) for number in (1, 2, 3)])
+    run.write(MODEL, b"weights")
+    logits = np.eye(len(classes), dtype=np.float32)[answers]
+    ids = np.array([f"{classes[label]}/{i}.wav" for i, label in enumerate(labels)])
+    run.write_with(
+        PREDICTIONS,
+        lambda file: np.savez(
+            file, logits=logits, labels=labels, ids=ids, scored=np.ones(len(ids), bool)
+        ),
+    )
+    params = 100 * int(cell.config["model"]["base_channels"])
+    run.write_json(SCORES, {**scores(matrix, classes).to_dict(), "params": params, "epochs": 3})
+    run.write_status(state="done", chance=False)
+    run.finish()
+    return run

@@ -4,7 +4,19 @@ from typing import Annotated
 
 import typer
 
-from convscope.cli import board, brain, data, look, runs, servers, sweep, sweeps, tour, train
+from convscope.cli import (
+    board,
+    brain,
+    data,
+    look,
+    report,
+    runs,
+    servers,
+    sweep,
+    sweeps,
+    tour,
+    train,
+)
 from convscope.cli.commands import Commands, heed_sigterm, own_stderr
 from convscope.version import __version__
 
@@ -44,6 +56,7 @@ board.add_to(app)
 runs.add_to(app)
 look.add_to(app)
 brain.add_to(app)
+report.add_to(app)
 servers.add_to(app)
 
 

@@ -94,12 +94,12 @@ def _latex_table(table: PlainTable) -> str:
         [
             r"\begin{table}",
             r"\centering",
-            *([rf"\caption{{{_in_latex(about)}}}"] if about else []),
+            *([rf"\caption{{{in_latex(about)}}}"] if about else []),
             rf"\begin{{tabular}}{{{''.join('r' if c.right else 'l' for c in table.columns)}}}",
             r"\toprule",
-            line([_in_latex(column.heading) for column in table.columns]),
+            line([in_latex(column.heading) for column in table.columns]),
             r"\midrule",
-            *(line([_in_latex(cell) for cell in row]) for row in table.rows),
+            *(line([in_latex(cell) for cell in row]) for row in table.rows),
             r"\bottomrule",
             r"\end{tabular}",
             r"\end{table}",
@@ -123,9 +123,20 @@ _LATEX = {
     "±": r"$\pm$",
     "–": "--",
     "−": "$-$",
+    "·": r"$\cdot$",
+    "…": r"\dots{}",
+    "’": "'",
+    "\n": " ",
 }
 
 
-def _in_latex(text: str) -> str:
+def in_latex(text: str) -> str:
+    """Text as LaTeX sets it; a character that pdflatex's usual fonts lack by its number."""
     # a bracket after \\ or at a row's start would be read as a length
-    return "".join(_LATEX.get(sign, sign) for sign in text).replace("[", "{[}")
+    return "".join(map(_sign_in_latex, text)).replace("[", "{[}")
+
+
+def _sign_in_latex(sign: str) -> str:
+    if sign in _LATEX:
+        return _LATEX[sign]
+    return sign if ord(sign) < 0x7F or 0xBF <= ord(sign) < 0x100 else f"(U+{ord(sign):04X})"
