@@ -13,6 +13,7 @@ from convscope.errors import UserError
 from convscope.training.augment import (
     AugmentConfig,
     augment,
+    band_mask,
     check_augment,
     crop,
     flip,
@@ -21,9 +22,13 @@ from convscope.training.augment import (
     mixup,
     noise,
     shift,
+    speed,
+    time_mask,
 )
 
-SOUND = AugmentConfig(shift_seconds=0.1, gain_db=6, noise=0.01)
+SOUND = AugmentConfig(
+    shift_seconds=0.1, speed=0.1, band_mask=0.2, time_mask_seconds=0.02, gain_db=6, noise=0.01
+)
 IMAGE = AugmentConfig(flip=True, crop_pixels=3, jitter=0.3)
 
 
@@ -117,8 +122,60 @@ def test_shift_in_seconds_counts_by_the_rate() -> None:
 
 
 def test_shift_without_a_rate_is_refused() -> None:
-    with pytest.raises(ValueError, match="needs rate_hz"):
+    with pytest.raises(ValueError, match="need rate_hz"):
         augment(sounds(), AugmentConfig(shift_seconds=0.1), seeded())
+
+
+def test_speed_moves_the_zero_crossings_of_a_tone_about_the_middle() -> None:
+    """A tone of 25 Hz comes out at f · 25 Hz, f uniform in 0.8 to 1.2."""
+    times = torch.arange(1001) / 1000 - 0.5
+    tone = torch.sin(2 * torch.pi * 25 * times).repeat(400, 1, 1)
+    out = speed(tone, 0.2, seeded())[:, 0, 100:901]  # 0.4 s either side: within the tone for all
+    crossings = ((out[:, 1:] > 0) != (out[:, :-1] > 0)).sum(-1).numpy() / 2 / 0.8
+    assert stats.kstest(crossings / 25 + 1e-9, stats.uniform(0.8, 0.4).cdf).pvalue > 1e-3
+    assert torch.equal(out[:, 400], torch.zeros(400))
+
+
+def test_speed_of_one_leaves_a_sound_as_it_is() -> None:
+    assert torch.allclose(speed(sounds(), 0.0, seeded()), sounds(), atol=1e-6)
+
+
+def test_faster_sounds_end_earlier_in_zeros() -> None:
+    out = speed(torch.ones(200, 1, 101), 0.5, seeded())[:, 0]
+    inside = (out > 0).sum(-1)
+    assert inside.min() < 75
+    assert inside.max() == 101  # slower ones are cut
+    assert torch.allclose(out, out.flip(-1), atol=1e-4)
+
+
+def test_band_mask_takes_at_most_two_bands_from_a_spectrum_and_nothing_else() -> None:
+    impulse = torch.zeros(300, 1, 512)
+    impulse[:, :, 0] = 1  # of flat spectrum
+    spectra = torch.fft.rfft(band_mask(impulse, 0.3, 1000, seeded()))[:, 0].abs()
+    assert torch.all((spectra < 1e-5) | ((spectra - 1).abs() < 1e-5))
+    removed = spectra < 0.5
+    starts = (removed[:, 1:] & ~removed[:, :-1]).sum(-1) + removed[:, 0]
+    assert starts.max() == 2
+    assert 0.2 < removed.float().mean() < 0.35  # two of 0.15 on average, overlaps once
+
+
+def test_low_bands_are_as_often_masked_as_high_ones_on_the_mel_scale() -> None:
+    impulse = torch.zeros(2000, 1, 512)
+    impulse[:, :, 0] = 1
+    removed = torch.fft.rfft(band_mask(impulse, 0.2, 16000, seeded()))[:, 0].abs() < 0.5
+    mel = torch.log1p(torch.fft.rfftfreq(512, 1 / 16000) / 700)
+    share = [removed[:, (mel / mel[-1] - at).abs().argmin()].float().mean() for at in (0.3, 0.7)]
+    assert abs(share[0] - share[1]) < 0.04
+
+
+def test_time_mask_silences_at_most_two_stretches() -> None:
+    out = time_mask(torch.ones(300, 1, 400), 80, seeded())[:, 0]
+    assert torch.all((out == 0) | (out == 1))
+    silent = out == 0
+    starts = (silent[:, 1:] & ~silent[:, :-1]).sum(-1) + silent[:, 0]
+    assert starts.max() == 2
+    assert silent.sum(-1).max() <= 2 * 81
+    assert 0.14 < silent.float().mean() < 0.22
 
 
 def test_gain_is_uniform_in_db_and_one_for_each_clip() -> None:
@@ -244,13 +301,13 @@ def test_image_augmentation_of_sound_is_refused(key: str) -> None:
     with pytest.raises(
         UserError,
         match=rf"train.augment.{key} is for images, but the data are sounds: leave it out; "
-        r"there are shift_seconds, gain_db, noise and mixup",
+        r"there are shift_seconds, speed, band_mask, time_mask_seconds, gain_db, noise and mixup",
     ):
         check_augment(AugmentConfig.model_validate({key: 1}), WordsConfig())
 
 
 @pytest.mark.parametrize("data", [ImagesConfig(), MnistConfig()])
-@pytest.mark.parametrize("key", ["shift_seconds", "gain_db", "noise"])
+@pytest.mark.parametrize("key", ["shift_seconds", "speed", "time_mask_seconds", "gain_db"])
 def test_sound_augmentation_of_images_is_refused(key: str, data: DataConfig) -> None:
     with pytest.raises(
         UserError, match=rf"train.augment.{key} is for sounds, but the data are images"
@@ -265,6 +322,11 @@ def test_sound_augmentation_of_images_is_refused(key: str, data: DataConfig) -> 
             AugmentConfig(shift_seconds=1),
             WordsConfig(),
             r"train.augment.shift_seconds: expected less than data.seconds, 1.0, got 1.0",
+        ),
+        (
+            AugmentConfig(time_mask_seconds=1),
+            WordsConfig(),
+            r"train.augment.time_mask_seconds: expected less than data.seconds, 1.0, got 1.0",
         ),
         (
             AugmentConfig(crop_pixels=28),

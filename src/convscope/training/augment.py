@@ -5,8 +5,8 @@ scale 1. Every random number is drawn for each clip, from the generator that is 
 state gives the same clips.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import torch
 from pydantic import Field
@@ -21,6 +21,8 @@ from convscope.settings import Settings
 class AugmentConfig(Settings):
     """How far training clips are changed at random; 0 and false, the defaults, leave them alone."""
 
+    before: ClassVar[Mapping[str, Any]] = {"speed": 0.0, "band_mask": 0.0, "time_mask_seconds": 0.0}
+
     shift_seconds: float = Field(
         0.0, ge=0, description="sound: moved by up to so many seconds either way, zeros moved in"
     )
@@ -31,6 +33,21 @@ class AugmentConfig(Settings):
         le=1,
         description="sound: white Gaussian noise; its standard deviation, full scale 1, is "
         "uniform between 0 and this",
+    )
+    speed: float = Field(
+        0.0,
+        ge=0,
+        le=0.5,
+        description="sound: played faster or slower, pitch and all, by up to this share",
+    )
+    band_mask: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="sound: two bands removed, each of up to this share of the mel scale",
+    )
+    time_mask_seconds: float = Field(
+        0.0, ge=0, description="sound: two stretches silenced, each of up to so many seconds"
     )
     flip: bool = Field(False, description="images: half of them mirrored left to right")
     crop_pixels: int = Field(
@@ -51,8 +68,8 @@ def check_augment(config: AugmentConfig, data: DataConfig) -> None:
     """Refuse what a recipe's data cannot be changed by.
 
     Raises:
-        UserError: for flip, crop_pixels or jitter of sounds; for shift_seconds, gain_db or noise
-            of images; for a shift as long as the clip.
+        UserError: for flip, crop_pixels or jitter of sounds; for changes of sounds on images; for
+            a shift or a mask as long as the clip.
     """
     is_sound = isinstance(data, SoundConfig)
     tables = (SOUND_CHANGES, IMAGE_CHANGES)
@@ -65,7 +82,8 @@ def check_augment(config: AugmentConfig, data: DataConfig) -> None:
                 f"there are {', '.join(fitting)} and mixup"
             )
     if isinstance(data, SoundConfig):
-        _check_shorter("shift_seconds", config.shift_seconds, "data.seconds", data.seconds)
+        for key in ("shift_seconds", "time_mask_seconds"):
+            _check_shorter(key, getattr(config, key), "data.seconds", data.seconds)
     else:
         _check_shorter("crop_pixels", config.crop_pixels, "the image's side", min(data.shape[1:]))
 
@@ -95,10 +113,14 @@ def augment(
     return clips
 
 
-def _samples(seconds: float, rate_hz: int | None) -> int:
+def _known(rate_hz: int | None) -> int:
     if rate_hz is None:
-        raise ValueError("a shift in seconds needs rate_hz")
-    return round(seconds * rate_hz)
+        raise ValueError("seconds and Hz need rate_hz")
+    return rate_hz
+
+
+def _samples(seconds: float, rate_hz: int | None) -> int:
+    return round(seconds * _known(rate_hz))
 
 
 def shift(clips: Tensor, most: int, generator: torch.Generator) -> Tensor:
@@ -116,6 +138,65 @@ def noise(clips: Tensor, most: float, generator: torch.Generator) -> Tensor:
     deviation = (1 + _uniform(clips, 1.0, generator)) * most / 2
     white = torch.randn(clips.shape, generator=generator, device=generator.device)
     return clips + deviation * white.to(clips.device)
+
+
+def speed(clips: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Each sound y(t) = x(m + f · (t - m)) about its middle m, f uniform in [1 - share, 1 + share).
+
+    Linear between samples; zeros move in where x has ended.
+
+    Source: T. Ko and others, Audio Augmentation for Speech Recognition, Interspeech 2015.
+    """
+    n_times = clips.shape[-1]
+    middle = (n_times - 1) / 2
+    times = torch.arange(n_times, device=clips.device) - middle
+    position = middle + (1 + _uniform(clips, share, generator)) * times
+    before = position.floor()
+    padded = F.pad(clips, (2, 2))  # so that whatever lies outside falls on zeros
+    index = (before.long() + 2).clamp(0, n_times + 2).expand_as(clips)
+    return torch.lerp(padded.gather(-1, index), padded.gather(-1, index + 1), position - before)
+
+
+def band_mask(clips: Tensor, share: float, rate_hz: int, generator: torch.Generator) -> Tensor:
+    """Two bands of each sound's spectrum set to zero, of a width uniform in [0, share] of the
+    mel scale up to rate_hz / 2, and placed uniformly on it.
+
+    Source: D. S. Park and others, SpecAugment, Interspeech 2019, section 2, on the waveform.
+    """
+    n_times = clips.shape[-1]
+    hz = torch.fft.rfftfreq(n_times, 1 / rate_hz, device=clips.device)
+    mel = torch.log1p(hz / 700)  # O'Shaughnessy's scale up to a factor
+    kept = _outside_two_stretches(clips, mel / mel[-1], share, generator)
+    return torch.fft.irfft(torch.fft.rfft(clips) * kept, n_times)
+
+
+def time_mask(clips: Tensor, most: int, generator: torch.Generator) -> Tensor:
+    """Two stretches of each sound silenced, of a length uniform in [0, most] samples.
+
+    Source: D. S. Park and others, SpecAugment, Interspeech 2019, section 2, on the waveform.
+    """
+    n_times = clips.shape[-1]
+    along = torch.arange(n_times, device=clips.device) / n_times
+    return clips * _outside_two_stretches(clips, along, most / n_times, generator)
+
+
+def _outside_two_stretches(
+    clips: Tensor, along: Tensor, share: float, generator: torch.Generator
+) -> Tensor:
+    """False within two stretches of [0, 1], drawn for each clip, at most `share` long each.
+
+    Args:
+        along: where each position lies in [0, 1].
+
+    Returns:
+        (n_clips, 1, n_positions)
+    """
+    kept = torch.ones(len(clips), 1, len(along), dtype=torch.bool, device=clips.device)
+    for _ in range(2):
+        length = (1 + _uniform(clips, 1.0, generator)) / 2 * share
+        start = (1 + _uniform(clips, 1.0, generator)) / 2 * (1 - length)
+        kept &= (along < start) | (along >= start + length)
+    return kept
 
 
 def flip(clips: Tensor, generator: torch.Generator) -> Tensor:
@@ -146,6 +227,11 @@ _Change: TypeAlias = Callable[[Tensor, Any, torch.Generator, int | None], Tensor
 
 SOUND_CHANGES: dict[str, _Change] = {
     "shift_seconds": lambda clips, by, rng, rate_hz: shift(clips, _samples(by, rate_hz), rng),
+    "speed": lambda clips, by, rng, _: speed(clips, by, rng),
+    "band_mask": lambda clips, by, rng, rate_hz: band_mask(clips, by, _known(rate_hz), rng),
+    "time_mask_seconds": lambda clips, by, rng, rate_hz: time_mask(
+        clips, _samples(by, rate_hz), rng
+    ),
     "gain_db": lambda clips, by, rng, _: gain(clips, by, rng),
     "noise": lambda clips, by, rng, _: noise(clips, by, rng),
 }
