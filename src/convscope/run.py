@@ -51,7 +51,7 @@ BEFORE: dict[str, dict[str, Any]] = {
         "batch_norm_epsilon": 1e-5,
         "pool_padding": "behind",
     },
-    "train": {"adam_epsilon": 1e-8},
+    "train": {"adam_epsilon": 1e-8, "average": 0.0},
 }
 """What a run was made with whose config does not say: settings that came later."""
 

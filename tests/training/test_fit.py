@@ -106,9 +106,11 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(
     assert not run.path(STATE).exists()
 
 
+@pytest.mark.parametrize("average", [0.0, 0.9])
 def test_a_killed_run_goes_on_to_the_same_bytes(
-    tones: Tones, spec: ModelSpec, config: TrainConfig, tmp_path: Path
+    tones: Tones, spec: ModelSpec, config: TrainConfig, tmp_path: Path, average: float
 ) -> None:
+    config = config.model_copy(update={"average": average})
     whole = fit(spec, tones(), config, tmp_path / "whole")
     arguments = (spec, tones(), config, tmp_path / "cut", StopAt(3, 2, kill))
     process = multiprocessing.get_context("spawn").Process(target=fit, args=arguments)
@@ -117,6 +119,33 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
     assert process.exitcode == -signal.SIGKILL
     run = fit(spec, tones(), config, tmp_path / "cut")
     assert kept(run) == kept(whole)
+
+
+def test_averaged_weights_follow_their_equation_and_are_what_is_validated(
+    tones: Tones, spec: ModelSpec, config: TrainConfig
+) -> None:
+    engine = Engine(spec, tones(), config.model_copy(update={"average": 0.5}))
+    assert engine.average is not None
+    seen: list[dict[str, torch.Tensor]] = []
+    update = engine.average.update_parameters
+
+    def record(net: torch.nn.Module) -> None:
+        update(net)
+        seen.append({key: value.clone() for key, value in net.state_dict().items()})
+
+    engine.average.update_parameters = record  # type: ignore[assignment, method-assign]
+    engine.train_epoch(1, lambda *_: None)
+    expected = seen[0]["conv1.weight"].double()
+    for step, weights in enumerate(seen[1:], start=1):
+        kept = min(0.5, (1 + step) / (10 + step))
+        expected = kept * expected + (1 - kept) * weights["conv1.weight"].double()
+    averaged = engine.kept.state_dict()["conv1.weight"]
+    assert torch.allclose(averaged.double(), expected, atol=1e-6)
+    assert not torch.allclose(averaged, engine.net.state_dict()["conv1.weight"], atol=1e-6)
+    loss = engine.validate(1)["validation_loss"]
+    assert loss != engine.evaluate("validation").loss
+    engine.net.load_state_dict(engine.kept.state_dict())
+    assert loss == engine.evaluate("validation").loss
 
 
 def test_a_run_killed_while_it_concludes_is_finished_by_the_next_call(

@@ -167,7 +167,8 @@ def band_mask(clips: Tensor, share: float, rate_hz: int, generator: torch.Genera
     hz = torch.fft.rfftfreq(n_times, 1 / rate_hz, device=clips.device)
     mel = torch.log1p(hz / 700)  # O'Shaughnessy's scale up to a factor
     kept = _outside_two_stretches(clips, mel / mel[-1], share, generator)
-    return torch.fft.irfft(torch.fft.rfft(clips) * kept, n_times)
+    masked: Tensor = torch.fft.irfft(torch.fft.rfft(clips) * kept, n_times)
+    return masked
 
 
 def time_mask(clips: Tensor, most: int, generator: torch.Generator) -> Tensor:

@@ -64,6 +64,8 @@ def save_progress(run: Run, engine: Engine, progress: Progress) -> None:
         "best": progress.best,
         "best_epoch": progress.best_epoch,
     }
+    if engine.average is not None:
+        state["average"] = engine.average.state_dict()
     # In memory first: torch's own writer hides a full disk behind an error of its own.
     buffer = io.BytesIO()
     torch.save(state, buffer)
@@ -84,6 +86,8 @@ def load_progress(run: Run, engine: Engine) -> Progress:
         state: dict[str, Any] = torch.load(path, map_location=engine.device, weights_only=True)
         engine.net.load_state_dict(state["net"])
         engine.optimizer.load_state_dict(state["optimizer"])
+        if engine.average is not None:
+            engine.average.load_state_dict(state["average"])
         best = {key: value.cpu() for key, value in state["best"].items()}
         if best:
             require_fit(engine.net, best, str(path))

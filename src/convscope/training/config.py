@@ -35,6 +35,13 @@ class TrainConfig(Settings):
     schedule: Literal["constant", "cosine"] = "constant"
     warmup_epochs: int = Field(0, ge=0, description="epochs in which the learning rate rises")
     label_smoothing: float = Field(0.0, ge=0, lt=1)
+    average: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="share of the weights' moving average that a step keeps, such as 0.999; the "
+        "average is validated and kept; 0: the weights themselves",
+    )
     augment: AugmentConfig = AugmentConfig()
     precision: Literal["fp32", "bf16"] = "fp32"
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"

@@ -31,7 +31,7 @@ from convscope.training.fast.accelerated import accelerated
 from convscope.training.fast.graph import StepGraph, why_no_graph
 from convscope.training.fast.pooling import kernels
 from convscope.training.fast.resident import Feed, Rows, taken
-from convscope.training.optimizer import learning_rate, make_optimizer
+from convscope.training.optimizer import learning_rate, make_optimizer, moving_average
 from convscope.types import Clips, Labels, Logits, Split
 
 EVALUATION_BATCH = 256
@@ -95,6 +95,7 @@ class Engine:
         self.forward = accelerated(self.net)
         self.front = front_end(data.config).to(self.device)
         self.optimizer = make_optimizer(self.net, config)
+        self.average = moving_average(self.net, config.average)
         self.generator = torch.Generator(self.device)
         self.train_indices = self._balanced(data.indices("train"))
         self.class_weights = self._class_weights()
@@ -132,6 +133,8 @@ class Engine:
             for step, (clips, labels) in enumerate(self._fed(batches)):
                 self._set_learning_rate(epoch - 1 + step / len(batches))
                 record[step] = self._step(clips, labels)
+                if self.average is not None:
+                    self.average.update_parameters(self.net)
                 if (step + 1) % LOOKED_AT == 0 or step + 1 == len(batches):
                     self._refuse_bad_steps(record[: step + 1], epoch, len(batches))
                 on_step(epoch, step + 1, len(batches))
@@ -149,16 +152,24 @@ class Engine:
         Raises:
             RunFailed: for a loss that is not finite or has exploded, naming the epoch.
         """
-        answers = self.evaluate("validation")
+        answers = self._evaluate(self.kept, "validation")
         most = EXPLODED * math.log(self.data.n_classes)
         self._refuse_explosion(answers.loss, f"the validation of epoch {epoch}", most)
         return {"validation_loss": answers.loss, "validation_accuracy": answers.accuracy}
 
+    @property
+    def kept(self) -> nn.Module:
+        """What is validated and kept: the net, or the moving average of its weights."""
+        return self.net if self.average is None else self.average.module
+
     def evaluate(self, split: Split) -> Evaluation:
         """The net's answers on the clips of a split, in evaluation mode."""
+        return self._evaluate(self.net, split)
+
+    def _evaluate(self, net: nn.Module, split: Split) -> Evaluation:
         indices = self.data.indices(split)
         with self._precision():
-            logits = logits_of(self.net, self.front, self.feed, indices)
+            logits = logits_of(net, self.front, self.feed, indices)
         labels = self.data.labels[indices]
         loss = F.cross_entropy(torch.from_numpy(logits).double(), torch.from_numpy(labels))
         return Evaluation(logits, labels, float(loss))

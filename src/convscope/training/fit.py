@@ -107,7 +107,7 @@ class Training:
         started = time.monotonic()
         row = {"epoch": self.epoch, **trained, **self.engine.validate(self.epoch)}
         row["seconds"] = round(seconds + time.monotonic() - started, 3)
-        self._progress.add(row, self.engine.net)
+        self._progress.add(row, self.engine.kept)
         divided = self.engine.micro_batches.divided and not self._run.status.get("divided")
         if row["epoch"] == self._first or divided:
             self._run.write_status(**self._measured())

@@ -398,3 +398,4 @@ def test_which_cells_can_be_trained_together(tones: Tones) -> None:
     ]
     assert all(one != other for one, other in pairwise([same, *others]))
     assert like({}, {"micro_batch": 4}) is None
+    assert like({}, {"average": 0.9}) is None

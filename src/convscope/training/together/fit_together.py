@@ -45,11 +45,11 @@ _Steps: TypeAlias = Generator[Training, tuple[Row, float], Run]
 def likeness(cell: Cell) -> str | None:
     """The same for cells that can be trained together; None for one that can only be alone.
 
-    Alone are nets of a user's own, of which nobody knows how they draw random numbers, and cells
-    whose batches are divided.
+    Alone are nets of a user's own, of which nobody knows how they draw random numbers, cells whose
+    batches are divided, and those that average their weights.
     """
     is_plain = isinstance(cell.model, ConvNetSpec) and cell.train.device != "mps"
-    if not is_plain or cell.train.micro_batch:
+    if not is_plain or cell.train.micro_batch or cell.train.average:
         return None
     fixed = {
         section: {key: values[key] for key in values.keys() - FREE.get(section, set())}
