@@ -30,9 +30,6 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 TOKEN_BYTES = 24
 
-MOST_BYTES = 2**20
-"""Of what a form sends; a page that takes files has a limit of its own."""
-
 
 @dataclass(frozen=True)
 class Access:
