@@ -67,7 +67,7 @@
   addEventListener("DOMContentLoaded", () => {
     all().forEach((box) => {
       refresh(box);
-      box.addEventListener("news", () => refresh(box));
+      document.getElementById(box.dataset.follows)?.addEventListener("news", () => refresh(box));
     });
     let width = innerWidth;
     addEventListener("resize", () => {
