@@ -34,9 +34,7 @@ def serve(
         list[str] | None,
         typer.Option("--name", help="Another name by which browsers call this machine."),
     ] = None,
-    browser: Annotated[
-        bool, typer.Option("--browser", help="Open the page in a browser.")
-    ] = False,
+    browser: Annotated[bool, typer.Option("--browser", help="Open the page in a browser.")] = False,
 ) -> None:
     """Pages to look at runs: board, curves, confusions with their clips, sweeps."""
     from convscope.scores.rows import find_runs

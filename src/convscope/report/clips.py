@@ -107,7 +107,7 @@ def _shown(clip: WrongClip, config: DataConfig, read: Read) -> ShownClip:
 def reader_of(config: DataConfig) -> Read:
     """Reads a clip of some data by its id, as the net is given it."""
     if isinstance(config, MnistConfig):
-        return _mnistreader_of(config)
+        return _mnist_reader(config)
     if isinstance(config, ImagesConfig):
         decode = image_decoder(config)
         return lambda id: decode(_existing(clip_path(config.folder, id)))[0]

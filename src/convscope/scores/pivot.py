@@ -57,9 +57,7 @@ class Grid:
     best: BoardRow
 
 
-def pivot_grids(
-    rows: Sequence[BoardRow], keys: tuple[str, str] = DEFAULT_KEYS
-) -> tuple[Grid, ...]:
+def pivot_grids(rows: Sequence[BoardRow], keys: tuple[str, str] = DEFAULT_KEYS) -> tuple[Grid, ...]:
     """The grids of `pivot_view` as rows of the board in their places.
 
     Raises:
@@ -100,9 +98,7 @@ def pivot_view(rows: Sequence[BoardRow], keys: tuple[str, str] = DEFAULT_KEYS) -
         for grid, title in zip(grids, titles, strict=True)
     )
     records = tuple(
-        _record(row, axes, told, max(grid, key=_accuracy))
-        for grid in grids
-        for row in grid
+        _record(row, axes, told, max(grid, key=_accuracy)) for grid in grids for row in grid
     )
     fields = (*map(_name, told), axes[0].key, axes[1].key, *_FIELDS)
     empty = PlainTable((Column(axes[0].key),), (), note=f"no finished run; {n_left} not done")

@@ -1,6 +1,6 @@
 """Parallel coordinates: a line for each run across the settings in which the runs differ."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import log10
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from convscope.scores.network import differing, flat
 from convscope.scores.rows import COLUMNS, BoardRow
 from convscope.web.board.question import value_of
-from convscope.web.frame.formats import setting, share
+from convscope.web.frame.formats import count, setting, share
 
 MOST_AXES = 12
 
@@ -16,6 +16,13 @@ MOST_TEXTS = 12
 """An axis names so many of its values at most."""
 
 ENDS = ("params", "accuracy")
+
+_SECTIONS = ("model", "train", "data")
+
+LEAST_APART = 0.045
+"""Between two ticks with their texts, of an axis of length 1."""
+
+_TEXTS: dict[str, Callable[[Any], str]] = {"accuracy": share, "params": count}
 
 _LOG = ("params", "flops", "seconds", "train.learning_rate", "train.weight_decay")
 
@@ -38,7 +45,9 @@ class ParallelAxis:
 def parallel_axes(rows: Sequence[BoardRow]) -> list[ParallelAxis]:
     """The axes of rows that are done: the settings that differ, parameters, accuracy last."""
     own = {f"model.{key}": key for key in COLUMNS}
-    settings = differing([flat(row.config) for row in rows])
+    several = [flat(row.config) for row in rows]
+    settings = [key for key in differing(several) if _has_two_values(key, several)]
+    settings.sort(key=lambda key: _SECTIONS.index(key.partition(".")[0]))
     keys = [own.get(key, key) for key in settings if key != "data.folder"]
     chosen = [key for key in keys if key not in ENDS][: MOST_AXES - len(ENDS)]
     return [_axis(key, [value_of(row, key) for row in rows]) for key in (*chosen, *ENDS)]
@@ -64,10 +73,23 @@ def _numbers(key: str, values: Sequence[float | None]) -> ParallelAxis:
         here = log10(value) if is_log else value
         return 0.5 if high == low else round((here - low) / (high - low), 4)
 
-    named = there if len(there) <= MOST_TEXTS else [there[0], there[-1]]
-    text = share if key == "accuracy" else setting
-    ticks = tuple((at(value), text(value)) for value in named)
+    text = _TEXTS.get(key, setting)
+    ticks = _apart([(at(value), text(value)) for value in there])
     return ParallelAxis(key, ticks, tuple(None if v is None else at(v) for v in values))
+
+
+def _apart(ticks: Sequence[tuple[float, str]]) -> tuple[tuple[float, str], ...]:
+    """The least and the greatest, and of the others those whose texts do not meet."""
+    kept = [*ticks[:1], *ticks[:0:-1][:1]]
+    for tick in ticks[1:-1]:
+        if all(abs(tick[0] - each[0]) >= LEAST_APART for each in kept):
+            kept.append(tick)
+    return tuple(sorted(kept))
+
+
+def _has_two_values(key: str, several: Sequence[Mapping[str, Any]]) -> bool:
+    """Not only that some runs have the setting and others do not."""
+    return len({setting(each[key]) for each in several if each.get(key) is not None}) > 1
 
 
 def _evenly(i: int, n: int) -> float:

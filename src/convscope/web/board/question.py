@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, get_args
+from typing import Any, cast, get_args
 from urllib.parse import urlencode
 
 from starlette.datastructures import QueryParams
@@ -86,7 +86,7 @@ def question_of(query: QueryParams) -> Question:
         reverse=query.get("reverse") == "1",
         seeds=query.get("seeds") == "1",
         front=query.get("front") == "1",
-        pareto=pareto,
+        pareto=cast(Cost, pareto),
         columns=tuple(dict.fromkeys(columns)),
     )
 

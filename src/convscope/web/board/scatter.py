@@ -5,6 +5,7 @@ x is the cost on a logarithmic axis, y the accuracy from the least interval's lo
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import ceil, floor, log10
 
 from convscope.scores.board import Cost
@@ -168,7 +169,7 @@ def _front(points: Sequence[Point]) -> tuple[Step, ...]:
     if len({point.row.fingerprint for point in on_front}) > 1:
         return ()
     steps = []
-    for here, there in zip(on_front, on_front[1:], strict=False):
+    for here, there in pairwise(on_front):
         steps += [
             Step(here.x, here.y, there.x, here.y),
             Step(there.x, here.y, there.x, there.y),

@@ -44,9 +44,7 @@ class Catalogue:
         seconds_fresh: see `SECONDS_FRESH`.
     """
 
-    def __init__(
-        self, folders: Sequence[Path], seconds_fresh: float = SECONDS_FRESH
-    ) -> None:
+    def __init__(self, folders: Sequence[Path], seconds_fresh: float = SECONDS_FRESH) -> None:
         self.folders = tuple(folders)
         self._seconds_fresh = seconds_fresh
         self._lock = threading.Lock()

@@ -71,7 +71,8 @@ def read_clip(entry: Entry, id: str) -> NDArray[Any]:
         if not path.resolve().is_relative_to(root):
             raise UserError(f"{id} leads out of the data folder {config.folder}: it is not opened")
     try:
-        return _reader(config)(id)
+        content: NDArray[Any] = _reader(config)(id)
+        return content
     except Unreadable as error:
         raise UserError(f"{path} {error}") from None
 
@@ -83,9 +84,7 @@ def _reader(config: "DataConfig") -> Any:
     return reader_of(config)
 
 
-def waveform_bars(
-    samples: NDArray[Any], shares: NDArray[np.float32] | None = None
-) -> list[Bar]:
+def waveform_bars(samples: NDArray[Any], shares: NDArray[np.float32] | None = None) -> list[Bar]:
     """A waveform (n_times,) as bars from its least to its largest sample, shaded by a map."""
     peak = float(np.abs(samples.astype(np.float64)).max()) or 1.0
     parts = np.array_split(samples / peak, N_BARS)
@@ -124,7 +123,7 @@ def picture(clip: NDArray[Any], rate_hz: int | None) -> bytes:
 
 
 def map_picture(clip: NDArray[Any], shares: NDArray[np.float32]) -> bytes:
-    """An image (n_channels, height, width), grey, with a map over it in the colours of `inferno`."""
+    """An image (n_channels, height, width), in grey, with a map over it."""
     from matplotlib import colormaps
     from PIL import Image
 

@@ -123,7 +123,9 @@ def exclusions(request: Request, key: str, clip: list[int] = Query([])) -> Respo
         f"{line}\n" for line in (f"# suspect labels, seen in {key!r}", *map(exclusion_line, ids))
     )
     saved = {"Content-Disposition": 'attachment; filename="exclude.txt"'}
-    return Response(text.encode("utf-8", "backslashreplace"), media_type="text/plain", headers=saved)
+    return Response(
+        text.encode("utf-8", "backslashreplace"), media_type="text/plain", headers=saved
+    )
 
 
 @router.get("/clip/{index}.wav")

@@ -14,9 +14,9 @@ from convscope.web.frame.catalogue import Gone
 
 if TYPE_CHECKING:
     from convscope.sweeps.driving.folder import SweepFolder
-    from convscope.sweeps.planning.plan import PlannedCell
+    from convscope.sweeps.planning.plan import CellState, PlannedCell
 
-STATES = ("running", "waiting", "failed", "cancelled", "done")
+STATES: tuple["CellState", ...] = ("running", "waiting", "failed", "cancelled", "done")
 """In the order in which one wants to know of them."""
 
 SECONDS_FRESH = 2.0

@@ -8,8 +8,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from convscope.web.frame.forms import form_of
 from convscope.web.frame.formats import path_part
+from convscope.web.frame.forms import form_of
 from convscope.web.frame.news import news
 from convscope.web.frame.pages import catalogue_of, page
 from convscope.web.sweep.cells import Standings, sweep_of, sweeps_in

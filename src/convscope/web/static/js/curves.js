@@ -7,7 +7,7 @@
   ];
   const plots = new Map();
 
-  const sources = (box) => Object.keys(box.dataset).filter((key) => /^curves\d?$/.test(key)).sort();
+  const sources = (box) => Object.keys(box.dataset).filter((key) => /^curves(-\d)?$/.test(key)).sort();
 
   const read = async (box) => {
     const addresses = sources(box).map((key) => box.dataset[key]);
@@ -25,9 +25,10 @@
   const options = (box, runs, kind) => {
     const colours = [css("--accent"), css("--warm")];
     const axis = { stroke: css("--muted"), grid: { stroke: css("--line"), width: 1 }, ticks: { show: false } };
+    const room = box.clientWidth - 56; // its padding, and the gap between the two
     const names = runs.length > 1 ? ["first ", "second "] : [""];
     return {
-      width: box.clientWidth > 720 ? Math.floor((box.clientWidth - 32) / 2) : box.clientWidth,
+      width: room > 720 ? Math.floor(room / 2) : room,
       height: 250,
       title: kind[0],
       scales: { x: { time: false } },

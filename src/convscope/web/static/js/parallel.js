@@ -128,6 +128,7 @@
       if (run >= 0) location.href = `/run/${encodeURIComponent(data.runs[run][0])}`;
     });
     data = await (await fetch(canvas.dataset.source)).json();
+    canvas.style.minWidth = `${2 * SIDE + 84 * data.axes.length}px`; // the figure scrolls
     draw();
     addEventListener("resize", draw);
     addEventListener("themechange", draw);
