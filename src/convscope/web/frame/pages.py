@@ -27,8 +27,9 @@ HTMX = {
     "selfRequestsOnly": True,
     "scrollIntoViewOnBoost": False,
     "historyCacheSize": 0,
+    "refreshOnHistoryMiss": True,
 }
-"""What htmx may do under the Content-Security-Policy; it keeps no copy of a page."""
+"""What htmx may do under the Content-Security-Policy; it keeps no copy of a page: back asks anew."""
 
 
 def page(
@@ -49,7 +50,7 @@ def page(
     """
     if request.query_params.get("format") == "json" and data is not None:
         return as_json(data, status)
-    return HTMLResponse(render(request, template, values), status)
+    return HTMLResponse(render(request, template, values), status, {"Cache-Control": "no-cache"})
 
 
 def render(request: Request, template: str, values: Mapping[str, Any]) -> str:
@@ -59,7 +60,6 @@ def render(request: Request, template: str, values: Mapping[str, Any]) -> str:
         "nav": state.nav,
         "here": request.url.path,
         "may_change": getattr(request.state, "may_change", False),
-        "is_part": request.headers.get("hx-request") == "true",
     }
     return environment().get_template(template).render({**common, **values})
 
@@ -67,7 +67,7 @@ def render(request: Request, template: str, values: Mapping[str, Any]) -> str:
 def as_json(data: Any, status: int = 200) -> Response:
     """Plain data or records as JSON."""
     text = json.dumps(data, default=_plain, allow_nan=False)
-    return Response(text, status, media_type="application/json")
+    return Response(text, status, {"Cache-Control": "no-cache"}, "application/json")
 
 
 def catalogue_of(request: Request) -> "Catalogue":
