@@ -133,7 +133,12 @@ def test_numbers_as_one_says_them() -> None:
     assert [duration(s) for s in (None, 45, 720, 12600, 2e5)] == [
         "–", "45 s", "12 min", "3.5 h", "2.3 d"
     ]  # fmt: skip
-    assert [shade(v) for v in (None, 0, 0.5, 2)] == ["shade-none", "shade-0", "shade-10", "shade-20"]
+    assert [shade(v) for v in (None, 0, 0.5, 2)] == [
+        "shade-none",
+        "shade-0",
+        "shade-10",
+        "shade-20",
+    ]
 
 
 def test_text_on_every_shade_can_be_read() -> None:

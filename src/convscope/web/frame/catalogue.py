@@ -1,5 +1,6 @@
 """The runs that the explorer shows: found anew when they come, read anew when they change."""
 
+import os
 import threading
 import time
 from collections import Counter
@@ -82,20 +83,24 @@ class Catalogue:
 
     def _refresh(self) -> None:
         found = {key: self._entry(key, run) for key, run in _keyed(self._runs())}
-        if found != self._entries:
+        if found.keys() != self._entries.keys() or any(
+            entry is not self._entries[key] for key, entry in found.items()
+        ):
             self.version += 1
             self._entries = found
 
     def _entry(self, key: str, run: Run) -> Entry:
         stamp = stamp_of(run)
         known = self._entries.get(key)
-        return known if known and known.stamp == stamp else read_entry(key, run, stamp)
+        if known and known.stamp == stamp and known.run.folder == run.folder:
+            return known
+        return read_entry(key, run, stamp)
 
     def _runs(self) -> Iterable[Run]:
         seen = set()
         for folder in self.folders:
-            for run in _runs_in(folder):
-                if (place := run.folder.resolve()) not in seen:
+            for run, place in _runs_in(folder):
+                if place not in seen:
                     seen.add(place)
                     yield run
 
@@ -122,35 +127,39 @@ def stamp_of(run: Run) -> Stamp:
 
     Of a finished run the manifest says it all: it is written last.
     """
-    manifest = _stat(run.folder / MANIFEST)
+    folder = str(run.folder)
+    manifest = _stat(folder, MANIFEST)
     if manifest[0]:
         return manifest
-    return tuple(n for name in (CONFIG, STATUS, EPOCHS) for n in _stat(run.folder / name))
+    return tuple(n for name in (CONFIG, STATUS, EPOCHS) for n in _stat(folder, name))
 
 
-def _stat(path: Path) -> tuple[int, int]:
+def _stat(folder: str, name: str) -> tuple[int, int]:
     try:
-        found = path.stat()
+        found = os.stat(f"{folder}/{name}")
     except OSError:
         return 0, 0
     return found.st_mtime_ns, found.st_size
 
 
-def _runs_in(folder: Path) -> list[Run]:
+def _runs_in(folder: Path) -> list[tuple[Run, str]]:
+    """The runs in a folder, or the folder as a run, each with the place where it really lies."""
     if (folder / CONFIG).is_file():
-        return [Run(folder)]
+        return [(Run(folder), os.path.realpath(folder))]
+    root = os.path.realpath(folder)
     try:
-        inside = sorted(folder.iterdir())
+        with os.scandir(folder) as entries:
+            inside = sorted((each for each in entries), key=lambda each: each.name)
     except OSError:
         return []
-    return [Run(each) for each in inside if _is_run(each)]
-
-
-def _is_run(folder: Path) -> bool:
-    try:
-        return (folder / CONFIG).is_file()
-    except OSError:
-        return False
+    return [
+        (
+            Run(folder / each.name),
+            os.path.realpath(each.path) if each.is_symlink() else f"{root}/{each.name}",
+        )
+        for each in inside
+        if os.path.isfile(f"{each.path}/{CONFIG}")
+    ]
 
 
 def _keyed(runs: Iterable[Run]) -> Iterable[tuple[str, Run]]:

@@ -41,19 +41,19 @@ def run(request: Request, key: str) -> Response:
     entry = catalogue_of(request).entry(key)
     if entry.row is None:
         return page(request, "run_unreadable.html", {"entry": entry}, {"problem": entry.problem})
-    run, epochs = entry.run, entry.run.epochs
+    run, epochs, status = entry.run, entry.run.epochs, entry.run.status
     scores = run.scores if run.is_done else {}
     values: dict[str, Any] = {
         "entry": entry,
         "row": entry.row,
-        "status": run.status,
+        "status": status,
         "scores": scores,
         "confusions": confusions(scores),
-        "progress": progress(run, epochs),
-        "settings": settings_by_section(run),
+        "progress": progress(entry.row.config, epochs),
+        "settings": settings_by_section(entry.row.config),
         "facts": environment_facts(run),
     }
-    data = {"run": entry.row, "status": run.status, "scores": scores, "epochs": curves(epochs)}
+    data = {"run": entry.row, "status": status, "scores": scores, "epochs": curves(epochs)}
     return page(request, "run.html", values, data)
 
 

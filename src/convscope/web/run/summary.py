@@ -10,8 +10,6 @@ from convscope.scores.network import flat
 
 CURVES = ("epoch", "train_loss", "validation_loss", "train_accuracy", "validation_accuracy")
 
-LEAST_EPOCHS_TO_TELL = 1
-
 
 @dataclass(frozen=True)
 class ConfusionCell:
@@ -69,9 +67,9 @@ def confusions(scores: Mapping[str, Any], n_worst: int = 8) -> Confusions | None
     return Confusions(names, rows, tuple(wrong[:n_worst]), most)
 
 
-def progress(run: Run, epochs: Sequence[Mapping[str, float]]) -> dict[str, Any]:
+def progress(config: Mapping[str, Any], epochs: Sequence[Mapping[str, float]]) -> dict[str, Any]:
     """How far a training is: epochs done and planned, and the seconds that are left of them."""
-    planned = run.config.get("train", {}).get("epochs")
+    planned = config.get("train", {}).get("epochs")
     seconds = [row.get("seconds", 0.0) for row in epochs]
     left = None
     if isinstance(planned, int) and seconds:
@@ -79,9 +77,9 @@ def progress(run: Run, epochs: Sequence[Mapping[str, float]]) -> dict[str, Any]:
     return {"done": len(epochs), "planned": planned, "seconds_left": left}
 
 
-def settings_by_section(run: Run) -> dict[str, list[tuple[str, Any]]]:
+def settings_by_section(config: Mapping[str, Any]) -> dict[str, list[tuple[str, Any]]]:
     """The whole cell, section by section, keys dotted below the section."""
-    return {name: list(flat(values).items()) for name, values in run.config.items()}
+    return {name: list(flat(values).items()) for name, values in config.items()}
 
 
 def environment_facts(run: Run) -> list[tuple[str, str]]:
