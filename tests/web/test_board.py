@@ -65,8 +65,8 @@ def test_points_stand_where_their_values_are(rows: list[BoardRow]) -> None:
     assert at["r1"].x == pytest.approx(100 * (3 - low) / (high - low), abs=0.01)
     assert at["r0"].y > at["r2"].y > at["r1"].y
     assert at["r0"].low is not None
-    assert [point.row.run for point in made.points][0] == "r2"  # off the front: drawn first
-    assert [(step.x1, step.y1) for step in made.front][0] == (at["r0"].x, at["r0"].y)
+    assert made.points[0].row.run == "r2"  # off the front: drawn first
+    assert (made.front[0].x1, made.front[0].y1) == (at["r0"].x, at["r0"].y)
 
 
 def test_axes_have_round_steps() -> None:

@@ -29,7 +29,7 @@ HTMX = {
     "historyCacheSize": 0,
     "refreshOnHistoryMiss": True,
 }
-"""What htmx may do under the Content-Security-Policy; it keeps no copy of a page: back asks anew."""
+"""What htmx may do under the Content-Security-Policy: back asks anew."""
 
 
 def page(
