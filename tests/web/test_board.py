@@ -21,12 +21,16 @@ from convscope.web.run.summary import confusions, curves
 from tests.web.conftest import MakeRun
 
 
+def around(accuracy: float | None) -> Interval | None:
+    return None if accuracy is None else Interval(accuracy - 0.1, accuracy + 0.1)
+
+
 @pytest.fixture
 def rows(sound_run: MakeRun) -> list[BoardRow]:
     row = read_row(sound_run())
     made = [(100, 0.5), (1000, 0.7), (2000, 0.6), (None, None)]
     return [
-        replace(row, run=f"r{i}", params=n, accuracy=a, interval=a and Interval(a - 0.1, a + 0.1))
+        replace(row, run=f"r{i}", params=n, accuracy=a, interval=around(a))
         for i, (n, a) in enumerate(made)
     ]
 

@@ -2,15 +2,24 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from convscope.run import MANIFEST, PREDICTIONS, SCORES
+from convscope.run import MANIFEST, PREDICTIONS, SCORES, Run
+from convscope.sweeps.driving.folder import SweepFolder
+from convscope.sweeps.planning.grid import make_sweep
 from tests.web.conftest import Explorer, MakeRun, epoch
+from tests.web.test_sweeps import RECIPE
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, ConsoleMessage, Page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
 
 Explore = Callable[..., Explorer]
@@ -19,7 +28,7 @@ WIDTHS = (1280, 400)
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator["playwright.Browser"]:
+def chromium() -> Iterator["Browser"]:
     with playwright.sync_playwright() as started:
         sound = "--autoplay-policy=no-user-gesture-required"
         browser = started.chromium.launch(
@@ -30,12 +39,17 @@ def chromium() -> Iterator["playwright.Browser"]:
 
 
 @pytest.fixture
-def tab(chromium: "playwright.Browser") -> Iterator["playwright.Page"]:
+def tab(chromium: "Browser") -> Iterator["Page"]:
     """A page; what it says on its console, of a refused style or script for one, fails the test."""
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
     tab = context.new_page()
     complaints: list[str] = []
-    tab.on("console", lambda m: m.type in ("error", "warning") and complaints.append(m.text))
+
+    def hear(message: "ConsoleMessage") -> None:
+        if message.type in ("error", "warning"):
+            complaints.append(message.text)
+
+    tab.on("console", hear)
     tab.on("pageerror", lambda error: complaints.append(str(error)))
     yield tab
     context.close()
@@ -43,7 +57,7 @@ def tab(chromium: "playwright.Browser") -> Iterator["playwright.Page"]:
 
 
 def test_from_the_board_to_a_clip_that_plays(
-    tab: "playwright.Page", explore: Explore, sound_run: MakeRun
+    tab: "Page", explore: Explore, sound_run: MakeRun
 ) -> None:
     run = sound_run()
     explorer = explore(run.folder.parent)
@@ -64,7 +78,7 @@ def test_from_the_board_to_a_clip_that_plays(
 
 
 def test_clips_one_after_the_other_by_keyboard(
-    tab: "playwright.Page", explore: Explore, sound_run: MakeRun
+    tab: "Page", explore: Explore, sound_run: MakeRun
 ) -> None:
     run = sound_run()
     tab.goto(f"{explore(run.folder).url}/run/{run.name}/clips?actual=bed&predicted=bird")
@@ -81,9 +95,7 @@ def test_clips_one_after_the_other_by_keyboard(
     assert lines[1:] == ["bed/0_nohash_0.wav", "bed/3_nohash_0.wav"]
 
 
-def test_new_epochs_appear_by_themselves(
-    tab: "playwright.Page", explore: Explore, sound_run: MakeRun
-) -> None:
+def test_new_epochs_appear_by_themselves(tab: "Page", explore: Explore, sound_run: MakeRun) -> None:
     run = sound_run()
     for name in (MANIFEST, SCORES, PREDICTIONS):
         (run.folder / name).unlink()
@@ -96,9 +108,7 @@ def test_new_epochs_appear_by_themselves(
     playwright.expect(tab.locator("#facts")).to_contain_text("2 of 3")
 
 
-def test_new_runs_appear_on_the_board(
-    tab: "playwright.Page", explore: Explore, sound_run: MakeRun
-) -> None:
+def test_new_runs_appear_on_the_board(tab: "Page", explore: Explore, sound_run: MakeRun) -> None:
     explorer = explore(sound_run(seed=0).folder.parent)
     tab.goto(explorer.url)
     playwright.expect(tab.locator(".runs tbody tr")).to_have_count(1)
@@ -107,7 +117,7 @@ def test_new_runs_appear_on_the_board(
 
 
 def test_the_board_is_asked_without_leaving_it(
-    tab: "playwright.Page", explore: Explore, sound_run: MakeRun
+    tab: "Page", explore: Explore, sound_run: MakeRun
 ) -> None:
     runs = {n: sound_run(base_channels=n) for n in (2, 4)}
     tab.goto(explore(runs[2].folder.parent).url)
@@ -119,9 +129,7 @@ def test_the_board_is_asked_without_leaving_it(
     playwright.expect(tab.locator(".runs tbody tr")).to_have_count(2)
 
 
-def test_two_ticked_runs_are_compared(
-    tab: "playwright.Page", explore: Explore, sound_run: MakeRun
-) -> None:
+def test_two_ticked_runs_are_compared(tab: "Page", explore: Explore, sound_run: MakeRun) -> None:
     runs = [sound_run(base_channels=n) for n in (2, 4)]
     tab.goto(explore(runs[0].folder.parent).url)
     for box in tab.locator("[name=run]").all():
@@ -133,8 +141,8 @@ def test_two_ticked_runs_are_compared(
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_no_page_is_wider_than_the_window(
-    chromium: "playwright.Browser", explore: Explore, sound_run: MakeRun, width: int, theme: str
+def test_every_page_fits_its_window_and_axe_finds_nothing_serious(
+    chromium: "Browser", explore: Explore, sound_run: MakeRun, width: int, theme: str
 ) -> None:
     run, other = (sound_run(base_channels=n) for n in (2, 4))
     explorer = explore(run.folder.parent)
@@ -144,15 +152,34 @@ def test_no_page_is_wider_than_the_window(
     tab = context.new_page()
     base = f"/run/{run.name}"
     compare = f"/compare?run={run.name}&run={other.name}"
-    for path in ("/", "/grid", "/parallel", compare, base, f"{base}/clips", "/sweeps"):
+    paths = ("/", "/grid", "/parallel", compare, base, f"{base}/clips", "/sweeps", "/no")
+    for path in paths:
         tab.goto(explorer.url + path)
         assert tab.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path
+        found = axe.Axe().run(tab).response["violations"]
+        serious = [each for each in found if each["impact"] in ("serious", "critical")]
+        assert [(each["id"], each["nodes"][0]["html"]) for each in serious] == [], path
     context.close()
 
 
-def test_parallel_coordinates_are_drawn(
-    tab: "playwright.Page", explore: Explore, sound_run: MakeRun
-) -> None:
+def test_parallel_coordinates_are_drawn(tab: "Page", explore: Explore, sound_run: MakeRun) -> None:
     runs = [sound_run(base_channels=n) for n in (2, 4)]
     tab.goto(f"{explore(runs[0].folder.parent).url}/parallel")
     playwright.expect(tab.locator("canvas")).to_have_attribute("data-drawn", "2")
+
+
+def test_a_cell_that_fails_is_seen_on_the_page_of_its_sweep(
+    tab: "Page", explore: Explore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("convscope.web.sweep.cells.SECONDS_FRESH", 0.0)
+    names = [cell.name for cell in make_sweep([RECIPE], "demo").cells]
+    sweep = SweepFolder(tmp_path / "runs", "demo")
+    sweep.create([RECIPE], names, threads=1)
+    explorer = explore(sweep.out)
+    tab.goto(f"{explorer.url}/sweep/demo?token={explorer.access.token}")
+    playwright.expect(tab.locator("tbody .waiting")).to_have_count(2)
+    Run(sweep.out / names[0]).write_status(state="failed", reason="out of memory", failures=3)
+    playwright.expect(tab.locator("tbody .failed")).to_have_count(1)
+    playwright.expect(tab.locator(".reason").first).to_be_visible()
+    tab.locator("button", has_text="Retry").click()
+    playwright.expect(tab.locator("tbody .waiting")).to_have_count(2)

@@ -4,13 +4,14 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
 from convscope.run import CONFIG, MANIFEST, SCORES, SOURCE, STATUS, Run
-from tests.web.conftest import Explorer, MakeRun
+from tests.web.conftest import Explorer, MakeRun, epoch
 
 Explore = Callable[..., Explorer]
 
@@ -185,7 +186,7 @@ def test_names_from_the_disk_are_text(explore: Explore, sound_run: MakeRun) -> N
     run.folder.rename(named)
     Run(named).write_status(reason=HOSTILE, host=HOSTILE)
     explorer = explore(named)
-    for path in ("/", f"/run/{quote(named.name)}", f"/run/{quote(named.name)}/clips"):
+    for path in ("/", "/grid", f"/run/{quote(named.name)}", f"/run/{quote(named.name)}/clips"):
         answer = explorer.ask(path)
         assert answer.status == 200
         assert "<img src=x" not in answer.text
@@ -211,3 +212,35 @@ def test_no_page_holds_a_style_or_script_of_its_own(
     assert "<style" not in text
     assert "onclick" not in text
     assert "<script>" not in text
+
+
+def test_many_explorers_read_one_folder_while_it_is_written(
+    explore: Explore, sound_run: MakeRun
+) -> None:
+    run = sound_run()
+    explorers = [explore(run.folder.parent) for _ in range(20)]
+    with ThreadPoolExecutor(8) as pool:
+        asked = [
+            pool.submit(explorer.ask, path)
+            for explorer in explorers
+            for path in ("/", f"/run/{run.name}", f"/run/{run.name}/epochs.json")
+        ]
+        for n in range(50):
+            run.write_status(state="running", attempts=n)
+            run.write_epochs([epoch(1 + i) for i in range(n)] or [epoch(1)])
+        assert {each.result().status for each in asked} == {200}
+
+
+def test_a_name_that_is_no_text_is_shown_all_the_same(explore: Explore, sound_run: MakeRun) -> None:
+    run = sound_run()
+    named = run.folder.parent / os.fsdecode(b"caf\xe9")
+    run.folder.rename(named)
+    assert "caf\\udce9" in explore(named).ask("/").text
+
+
+def test_scores_of_another_shape_are_damaged(explore: Explore, sound_run: MakeRun) -> None:
+    run = sound_run()
+    run.write(SCORES, '{"accuracy": 0.5, "interval": [0, 1], "confusion": [[1]], "classes": 3}')
+    answer = explore(run.folder).ask(f"/run/{run.name}")
+    assert answer.status == 422
+    assert "is damaged" in answer.text

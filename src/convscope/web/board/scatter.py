@@ -164,14 +164,17 @@ def _point(row: BoardRow, cost: Cost, across: LogAxis, up: Axis, whole: bool) ->
 
 
 def _front(points: Sequence[Point]) -> tuple[Step, ...]:
-    """A staircase: the best accuracy for at most this cost. Of several data sets there is none."""
+    """A staircase for each data set: the best accuracy for at most this cost."""
     on_front = sorted((p for p in points if p.row.pareto), key=lambda p: (p.x, -p.y))
-    if len({point.row.fingerprint for point in on_front}) > 1:
-        return ()
-    steps = []
-    for here, there in pairwise(on_front):
-        steps += [
+    of_data: dict[str | None, list[Point]] = {}
+    for point in on_front:
+        of_data.setdefault(point.row.fingerprint, []).append(point)
+    return tuple(
+        step
+        for stairs in of_data.values()
+        for here, there in pairwise(stairs)
+        for step in (
             Step(here.x, here.y, there.x, here.y),
             Step(there.x, here.y, there.x, there.y),
-        ]
-    return tuple(steps)
+        )
+    )

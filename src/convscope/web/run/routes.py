@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from convscope.errors import UserError
+from convscope.run import SCORES, Run
 from convscope.web.frame.catalogue import Entry
 from convscope.web.frame.news import news
 from convscope.web.frame.pages import as_json, catalogue_of, page
@@ -22,6 +23,7 @@ from convscope.web.run.media import (
     waveform_bars,
 )
 from convscope.web.run.summary import (
+    Confusions,
     confusions,
     curves,
     environment_facts,
@@ -36,7 +38,7 @@ KEPT = {"Cache-Control": "private, max-age=600"}
 
 
 @router.get("")
-def run(request: Request, key: str) -> Response:
+def run_page(request: Request, key: str) -> Response:
     """All that is known of a run at once; its layers follow."""
     entry = catalogue_of(request).entry(key)
     if entry.row is None:
@@ -48,7 +50,7 @@ def run(request: Request, key: str) -> Response:
         "row": entry.row,
         "status": status,
         "scores": scores,
-        "confusions": confusions(scores),
+        "confusions": _confusions(run, scores),
         "progress": progress(entry.row.config, epochs),
         "settings": settings_by_section(entry.row.config),
         "facts": environment_facts(run),
@@ -177,6 +179,13 @@ def heard_sound(request: Request, key: str, index: int, unit: str = "") -> Respo
     content = read_clip(entry, clip.id)
     map_ = found_in(entry, content, answers_of(entry).index_of(unit or clip.predicted))
     return _wav(entry, heard(entry, content, map_))
+
+
+def _confusions(run: Run, scores: dict[str, Any]) -> Confusions | None:
+    try:
+        return confusions(scores)
+    except (LookupError, TypeError, ValueError):
+        raise run.damaged(SCORES) from None
 
 
 def _clip(request: Request, key: str, index: int) -> tuple[Entry, Clip]:

@@ -85,7 +85,8 @@ def settings_by_section(config: Mapping[str, Any]) -> dict[str, list[tuple[str, 
 def environment_facts(run: Run) -> list[tuple[str, str]]:
     """On what the run was trained, in short."""
     found, status = run.environment, run.status
-    packages = found.get("packages") or {}
+    packages = found.get("packages")
+    packages = packages if isinstance(packages, dict) else {}
     facts = {
         "host": status.get("host"),
         "device": found.get("device"),

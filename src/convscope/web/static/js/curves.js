@@ -32,6 +32,7 @@
       height: 250,
       title: kind[0],
       scales: { x: { time: false } },
+      legend: { markers: { dash: (plot, i) => (plot.series[i].dash ? "dashed" : "solid") } },
       cursor: { sync: { key: "epochs" }, y: false },
       axes: [
         { ...axis, label: "epoch", labelSize: 20, size: 34, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500] },
