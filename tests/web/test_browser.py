@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
@@ -142,7 +142,11 @@ def test_two_ticked_runs_are_compared(tab: "Page", explore: Explore, sound_run: 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_every_page_fits_its_window_and_axe_finds_nothing_serious(
-    chromium: "Browser", explore: Explore, sound_run: MakeRun, width: int, theme: str
+    chromium: "Browser",
+    explore: Explore,
+    sound_run: MakeRun,
+    width: int,
+    theme: Literal["light", "dark"],
 ) -> None:
     run, other = (sound_run(base_channels=n) for n in (2, 4))
     explorer = explore(run.folder.parent)

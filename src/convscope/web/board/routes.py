@@ -34,7 +34,9 @@ def board(request: Request) -> Response:
         "offered": offered(rows),
         "scatter": scatter(found, question.pareto),
     }
-    return page(request, "board.html", values, [_record(row, common["keys"]) for row in found])
+    return page(
+        request, "board/board.html", values, [_record(row, common["keys"]) for row in found]
+    )
 
 
 @router.get("/grid")
@@ -51,7 +53,7 @@ def grid(request: Request, keys: str = ",".join(DEFAULT_KEYS)) -> Response:
         for (i, j), row in each.places.items()
     ]
     values = {**common, "grids": grids, "down": down, "across": across, "n_seeds": n_seeds}
-    return page(request, "grid.html", values, data)
+    return page(request, "board/grid.html", values, data)
 
 
 @router.get("/parallel")
@@ -59,7 +61,7 @@ def parallel(request: Request) -> Response:
     """Parallel coordinates: the canvas draws what `/parallel.json` gives."""
     question, rows, common = _asked(request)
     n_done = sum(row.accuracy is not None for row in kept(rows, question))
-    return page(request, "parallel.html", {**common, "n_done": n_done})
+    return page(request, "board/parallel.html", {**common, "n_done": n_done})
 
 
 @router.get("/parallel.json")
@@ -85,7 +87,7 @@ def compare(request: Request, run: list[str] = Query([])) -> Response:  # noqa: 
         "agreement": agreement(*runs) if is_done else None,
     }
     values = {"entries": entries, **found}
-    return page(request, "compare.html", values, {"runs": run, **found})
+    return page(request, "board/compare.html", values, {"runs": run, **found})
 
 
 @router.get("/news")

@@ -42,7 +42,7 @@ def run_page(request: Request, key: str) -> Response:
     """All that is known of a run at once; its layers follow."""
     entry = catalogue_of(request).entry(key)
     if entry.row is None:
-        return page(request, "run_unreadable.html", {"entry": entry}, {"problem": entry.problem})
+        return page(request, "run/unreadable.html", {"entry": entry}, {"problem": entry.problem})
     run, epochs, status = entry.run, entry.run.epochs, entry.run.status
     scores = run.scores if run.is_done else {}
     values: dict[str, Any] = {
@@ -56,7 +56,7 @@ def run_page(request: Request, key: str) -> Response:
         "facts": environment_facts(run),
     }
     data = {"run": entry.row, "status": status, "scores": scores, "epochs": curves(epochs)}
-    return page(request, "run.html", values, data)
+    return page(request, "run/run.html", values, data)
 
 
 @router.get("/epochs.json")
@@ -86,7 +86,9 @@ def layers(request: Request, key: str) -> Response:
         found, problem = layers_of_run(entry.run), None
     except UserError as error:
         found, problem = None, str(error)
-    return page(request, "_layers.html", {"layers": found, "problem": problem}, found or problem)
+    return page(
+        request, "run/_layers.html", {"layers": found, "problem": problem}, found or problem
+    )
 
 
 @router.get("/clips")
@@ -111,7 +113,7 @@ def clips(
         "actual": actual or "",
         "predicted": predicted or "",
     }
-    return page(request, "clips.html", values, {"clips": found})
+    return page(request, "run/clips.html", values, {"clips": found})
 
 
 @router.get("/exclusions.txt")
@@ -160,7 +162,7 @@ def found(request: Request, key: str, index: int, unit: str = "") -> Response:
         values |= {"bars": bars, "method": map_.method}
     except UserError as error:
         values["problem"] = str(error)
-    return page(request, "_found.html", values)
+    return page(request, "run/_found.html", values)
 
 
 @router.get("/clip/{index}/found.png")

@@ -24,7 +24,7 @@ def sweeps(request: Request) -> Response:
     """All sweeps."""
     found = sweeps_in(catalogue_of(request).folders)
     standings = [_STANDINGS.of(key, sweep) for key, sweep in found.items()]
-    return page(request, "sweeps.html", {"sweeps": standings}, standings)
+    return page(request, "sweep/sweeps.html", {"sweeps": standings}, standings)
 
 
 @router.get("/sweep/{key}")
@@ -34,7 +34,7 @@ def sweep(request: Request, key: str, state: str = "") -> Response:
     found = _STANDINGS.of(key, sweep_of(catalogue.folders, key))
     cells = [cell for cell in found.cells if state in ("", cell.state)]
     values = {"sweep": found, "cells": cells, "state": state, "runs": catalogue.entries().keys()}
-    return page(request, "sweep.html", values, found)
+    return page(request, "sweep/sweep.html", values, found)
 
 
 @router.get("/sweep/{key}/news")
