@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import log10
 from typing import Any
 
-from convscope.scores.network import differing, flat
+from convscope.scores.network import SEED, differing, flat
 from convscope.scores.rows import COLUMNS, BoardRow
 from convscope.web.board.question import value_of
 from convscope.web.frame.formats import count, setting, share
@@ -48,7 +48,8 @@ def parallel_axes(rows: Sequence[BoardRow]) -> list[ParallelAxis]:
     several = [flat(row.config) for row in rows]
     settings = [key for key in differing(several) if _has_two_values(key, several)]
     settings.sort(key=lambda key: _SECTIONS.index(key.partition(".")[0]))
-    keys = [own.get(key, key) for key in settings if key != "data.folder"]
+    hidden = {"data.folder"} | ({SEED} if any(row.spread for row in rows) else set())
+    keys = [own.get(key, key) for key in settings if key not in hidden]
     chosen = [key for key in keys if key not in ENDS][: MOST_AXES - len(ENDS)]
     return [_axis(key, [value_of(row, key) for row in rows]) for key in (*chosen, *ENDS)]
 
