@@ -62,7 +62,7 @@ def read_clip(entry: Entry, id: str) -> NDArray[Any]:
         UserError: where its file is no longer there, cannot be read, or lies elsewhere.
     """
     from convscope.data.config import MnistConfig
-    from convscope.data.files import Unreadable, clip_path
+    from convscope.data.listing.files import Unreadable, clip_path
 
     config = data_of(entry)
     path = clip_path(config.folder, id)
@@ -114,7 +114,7 @@ def picture(clip: NDArray[Any], rate_hz: int | None) -> bytes:
     """A clip as PNG: of a sound its power in dB over time, of an image the image."""
     from PIL import Image
 
-    from convscope.data.sound_files import FULL_SCALE
+    from convscope.data.decoding.sound_files import FULL_SCALE
     from convscope.report.clips import png, power_image
 
     if rate_hz:
