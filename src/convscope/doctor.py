@@ -41,6 +41,7 @@ EXTRAS = (
     ("words", "synthesised words (data make-words, demo)", ("espeakng_loader",)),
     ("export", "export to ONNX", ("onnx", "onnxscript", "onnxruntime")),
     ("clean", "mislabelled clips (look --what clean)", ("cleanlab",)),
+    ("web", "the explorer (serve)", ("fastapi", "uvicorn")),
     ("brain", "nets held against fMRI (brain)", ("himalaya", "nilearn", "nibabel")),
     ("cluster", "sweeps on many machines (sweep --ray)", ("ray",)),
     ("track", "export to MLflow (board --mlflow)", ("mlflow",)),

@@ -11,6 +11,7 @@ from convscope.cli import (
     look,
     report,
     runs,
+    serve,
     servers,
     sweep,
     sweeps,
@@ -57,6 +58,7 @@ runs.add_to(app)
 look.add_to(app)
 brain.add_to(app)
 report.add_to(app)
+serve.add_to(app)
 servers.add_to(app)
 
 

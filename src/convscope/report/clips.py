@@ -58,7 +58,7 @@ def shown_clips(run: Run, clips: list[WrongClip]) -> list[ShownClip]:
     if not clips:
         return []
     config = cell_of(run).data
-    read = _reader(config)
+    read = reader_of(config)
     return [_shown(clip, config, read) for clip in clips]
 
 
@@ -86,8 +86,8 @@ def sound_picture(samples: NDArray[np.int16], rate_hz: int) -> bytes:
     waveform = (samples / FULL_SCALE).astype(np.float32)
     image = Image.new("RGB", (WIDTH, WAVEFORM_HEIGHT + POWER_HEIGHT), "white")
     _draw_waveform(ImageDraw.Draw(image), waveform)
-    image.paste(_power_image(waveform, rate_hz), (0, WAVEFORM_HEIGHT))
-    return _png(image.quantize(128, dither=Image.Dither.NONE))
+    image.paste(power_image(waveform, rate_hz), (0, WAVEFORM_HEIGHT))
+    return png(image.quantize(128, dither=Image.Dither.NONE))
 
 
 def _shown(clip: WrongClip, config: DataConfig, read: Read) -> ShownClip:
@@ -101,10 +101,11 @@ def _shown(clip: WrongClip, config: DataConfig, read: Read) -> ShownClip:
         sound = data_uri(wav(content[0], config.rate_hz), "audio/wav")
         return ShownClip(clip, file, picture, sound)
     pixels = content.transpose(1, 2, 0).squeeze()
-    return ShownClip(clip, file, data_uri(_png(Image.fromarray(pixels)), "image/png"))
+    return ShownClip(clip, file, data_uri(png(Image.fromarray(pixels)), "image/png"))
 
 
-def _reader(config: DataConfig) -> Read:
+def reader_of(config: DataConfig) -> Read:
+    """Reads a clip of some data by its id, as the net is given it."""
     if isinstance(config, MnistConfig):
         return _mnist_reader(config)
     if isinstance(config, ImagesConfig):
@@ -145,14 +146,16 @@ def _draw_waveform(draw: ImageDraw.ImageDraw, waveform: NDArray[np.float32]) -> 
             draw.line((x, round(float(top)), x, round(float(bottom))), fill="#0072B2")
 
 
-def _power_image(waveform: NDArray[np.float32], rate_hz: int) -> Image.Image:
+def power_image(waveform: NDArray[np.float32], rate_hz: int) -> Image.Image:
+    """Power of a waveform (n_times,) from 0 to rate / 2, the highest frequency at the top."""
     n_window = max(2, round(0.016 * rate_hz))
     depth = 1 - power_decibels(waveform, n_window, max(1, n_window // 4)) / FLOOR_DB
     colours = colormaps["magma"](np.clip(depth, 0, 1), bytes=True)[..., :3]
     return Image.fromarray(colours).resize((WIDTH, POWER_HEIGHT), Image.Resampling.BILINEAR)
 
 
-def _png(image: Image.Image) -> bytes:
+def png(image: Image.Image) -> bytes:
+    """A picture as the content of a PNG file."""
     file = io.BytesIO()
     image.save(file, "png", optimize=True)
     return file.getvalue()

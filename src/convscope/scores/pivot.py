@@ -39,6 +39,39 @@ class _Axis:
         return tuple(own.get(key) for key in self.of)
 
 
+@dataclass(frozen=True)
+class Grid:
+    """One of the reports' tables: rows that differ in two keys alone, seeds put together.
+
+    Attributes:
+        title: all else, in words.
+        down, across: the headings of its rows and columns.
+        places: by both headings.
+        best: the most accurate of them.
+    """
+
+    title: str
+    down: tuple[str, ...]
+    across: tuple[str, ...]
+    places: Mapping[tuple[str, str], BoardRow]
+    best: BoardRow
+
+
+def pivot_grids(rows: Sequence[BoardRow], keys: tuple[str, str] = DEFAULT_KEYS) -> tuple[Grid, ...]:
+    """The grids of `pivot_view` as rows of the board in their places.
+
+    Raises:
+        UserError: as `pivot_view` does.
+    """
+    done = [row for row in rows if row.accuracy is not None]
+    axes = _axis(keys[0], rows), _axis(keys[1], rows)
+    grids, told = _grids(done, axes)
+    names = data_names(done)
+    return tuple(
+        _grid(grid, axes, _title(grid[0], told, names[grid[0].fingerprint])) for grid in grids
+    )
+
+
 def pivot_view(rows: Sequence[BoardRow], keys: tuple[str, str] = DEFAULT_KEYS) -> View:
     """Tables of accuracies: one key's values down, the other's across; a star marks each's best.
 
@@ -54,24 +87,18 @@ def pivot_view(rows: Sequence[BoardRow], keys: tuple[str, str] = DEFAULT_KEYS) -
     """
     done = [row for row in rows if row.accuracy is not None]
     axes = _axis(keys[0], rows), _axis(keys[1], rows)
-    apart = {key for axis in axes for key in axis.of}
-    places = done if SEED in apart else by_seed(done)
-    grids: dict[str, list[BoardRow]] = {}
-    for row in sorted(places, key=lambda row: _order(_without(row, apart).values())):
-        grids.setdefault(identity(_without(row, apart)), []).append(row)
-    told = _told([_without(grid[0], apart) for grid in grids.values()])
+    grids, told = _grids(done, axes)
     names = data_names(done)
     n_left = len(rows) - len(done)
     left = f"{n_left} not done, left out" if n_left else ""
     note = "; ".join(filter(None, ("* the best of its table", left, changed_data(done))))
-    titles = [_title(grid[0], told, names[grid[0].fingerprint]) for grid in grids.values()]
+    titles = [_title(grid[0], told, names[grid[0].fingerprint]) for grid in grids]
     tables = tuple(
-        _table(grid, axes, title, note) for grid, title in zip(grids.values(), titles, strict=True)
+        _table(_grid(grid, axes, title), axes[0].key, note)
+        for grid, title in zip(grids, titles, strict=True)
     )
     records = tuple(
-        _record(row, axes, told, max(grid, key=_accuracy))
-        for grid in grids.values()
-        for row in grid
+        _record(row, axes, told, max(grid, key=_accuracy)) for grid in grids for row in grid
     )
     fields = (*map(_name, told), axes[0].key, axes[1].key, *_FIELDS)
     empty = PlainTable((Column(axes[0].key),), (), note=f"no finished run; {n_left} not done")
@@ -114,22 +141,41 @@ def _title(row: BoardRow, told: Sequence[str], data: str) -> str:
     return ", ".join(f"data {data}" if "fingerprint" in text else text for text in texts)
 
 
-def _table(
-    grid: Sequence[BoardRow], axes: tuple[_Axis, _Axis], title: str, note: str
-) -> PlainTable:
+def _grids(
+    done: Sequence[BoardRow], axes: tuple[_Axis, _Axis]
+) -> tuple[list[list[BoardRow]], list[str]]:
+    """The rows of each grid, and the settings that its title names."""
+    apart = {key for axis in axes for key in axis.of}
+    places = done if SEED in apart else by_seed(done)
+    grids: dict[str, list[BoardRow]] = {}
+    for row in sorted(places, key=lambda row: _order(_without(row, apart).values())):
+        grids.setdefault(identity(_without(row, apart)), []).append(row)
+    return list(grids.values()), _told([_without(grid[0], apart) for grid in grids.values()])
+
+
+def _grid(rows: Sequence[BoardRow], axes: tuple[_Axis, _Axis], title: str) -> Grid:
     down, across = axes
-    best = max(grid, key=_accuracy)
-    texts = {
-        (down.values(_own(row)), across.values(_own(row))): _place(row, row is best) for row in grid
-    }
-    rows = sorted({row for row, _ in texts}, key=_order)
-    columns = sorted({column for _, column in texts}, key=_column_order)
-    return PlainTable(
-        columns=(Column(down.key), *(Column(_heading(across, each)) for each in columns)),
-        rows=tuple(
-            (down.text(row), *(texts.get((row, column), "") for column in columns)) for row in rows
+    where = {(down.values(_own(row)), across.values(_own(row))): row for row in rows}
+    return Grid(
+        title,
+        tuple(down.text(each) for each in sorted({row for row, _ in where}, key=_order)),
+        tuple(
+            _heading(across, each)
+            for each in sorted({column for _, column in where}, key=_column_order)
         ),
-        title=title,
+        {(down.text(i), _heading(across, j)): row for (i, j), row in where.items()},
+        max(rows, key=_accuracy),
+    )
+
+
+def _table(grid: Grid, key: str, note: str) -> PlainTable:
+    texts = {place: _place(row, row is grid.best) for place, row in grid.places.items()}
+    return PlainTable(
+        columns=(Column(key), *map(Column, grid.across)),
+        rows=tuple(
+            (row, *(texts.get((row, column), "") for column in grid.across)) for row in grid.down
+        ),
+        title=grid.title,
         note=note,
     )
 

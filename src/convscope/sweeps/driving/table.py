@@ -23,17 +23,23 @@ def plan_table(planned: Sequence[PlannedCell]) -> Table:
     Time and memory are estimates; `?` stands for what is not known.
     """
     table = Table(box=box.SIMPLE, caption=_summary(planned), caption_justify="left")
-    settings = [flat(with_presets(each.cell.identity)) for each in planned]
-    keys = _varying(settings)
-    for key in ("run", *keys):
-        table.add_column(key.removeprefix("model."))
+    keys, settings = settings_apart(planned)
+    for heading in ("run", *keys):
+        table.add_column(heading)
     for heading in ("params", "MFLOP", "memory", "time"):
         table.add_column(heading, justify="right")
     table.add_column("state")
-    for each, values in islice(zip(planned, settings, strict=True), MOST_ROWS):
-        own = [_spelled(values.get(key)) for key in keys]
+    for each, own in islice(zip(planned, settings, strict=True), MOST_ROWS):
         table.add_row(each.cell.name, *own, *_sizes(each), _state(each))
     return table
+
+
+def settings_apart(planned: Sequence[PlannedCell]) -> tuple[list[str], list[tuple[str, ...]]]:
+    """The settings in which cells differ, and of each cell their values in words."""
+    settings = [flat(with_presets(each.cell.identity)) for each in planned]
+    keys = _varying(settings)
+    words = [tuple(_spelled(values.get(key)) for key in keys) for values in settings]
+    return [key.removeprefix("model.") for key in keys], words
 
 
 def _summary(planned: Sequence[PlannedCell]) -> str:
