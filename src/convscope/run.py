@@ -50,6 +50,7 @@ BEFORE: dict[str, dict[str, Any]] = {
         "batch_norm_momentum": 0.1,
         "batch_norm_epsilon": 1e-5,
         "pool_padding": "behind",
+        "rate_hz": 16_000,
     },
     "train": {"adam_epsilon": 1e-8, "average": 0.0},
 }

@@ -60,7 +60,7 @@ def test_keras_draws_depthwise_filters_as_many_times_narrower_as_the_page_says(
 def band_energies(frequency_hz: float, phase: float) -> torch.Tensor:
     """The energy of a pure tone of amplitude 1 in each of 40 bands of 400 samples at 16 kHz."""
     tone = torch.cos(2 * math.pi * frequency_hz * torch.arange(400) / 16_000 + phase)
-    answers = filter_bank(40, 400)[:, 0] @ tone
+    answers = filter_bank(40, 400, 16_000)[:, 0] @ tone
     return answers[:40].square() + answers[40:].square()
 
 
@@ -80,21 +80,46 @@ def test_a_tone_has_most_energy_in_its_own_band_whatever_its_phase(band: int) ->
 
 
 def test_the_two_phases_of_a_band_are_even_and_odd_in_time() -> None:
-    cosines, sines = filter_bank(40, 400)[:, 0].chunk(2)
+    cosines, sines = filter_bank(40, 400, 16_000)[:, 0].chunk(2)
     np.testing.assert_allclose(cosines.flip(1), cosines, atol=1e-5)
     np.testing.assert_allclose(sines.flip(1), -sines, atol=1e-5)
 
 
 def test_all_bands_of_a_filter_bank_are_equally_strong() -> None:
-    energy = filter_bank(40, 400).square().mean((1, 2))
+    energy = filter_bank(40, 400, 16_000).square().mean((1, 2))
     np.testing.assert_allclose(energy[:40] + energy[40:], 2.44**2, rtol=1e-5)  # cos² + sin² = 1
+
+
+@pytest.mark.parametrize("rate_hz", [22_050, 44_100, 48_000])
+def test_a_sound_has_the_same_band_energies_at_every_rate(rate_hz: int) -> None:
+    def energies(rate_hz: int) -> torch.Tensor:
+        spec = make_spec({"family": "residual", "conv_layers": 6}).for_rate(rate_hz)  # type: ignore[union-attr]
+        times = torch.arange(rate_hz) / rate_hz
+        sound = sum(torch.sin(2 * math.pi * hz * times) for hz in (200, 1_000, 3_000))
+        assert isinstance(sound, torch.Tensor)
+        net = build(spec, (1, rate_hz), 2)
+        assert isinstance(net, nn.Sequential)
+        energies: torch.Tensor = net[:2](sound.view(1, 1, -1))[0].mean(-1).detach()
+        return energies
+
+    expected = energies(16_000)
+    loud = expected > 5  # elsewhere is what little leaks from tones far off
+    assert 5 <= int(loud.sum()) <= 10
+    np.testing.assert_allclose(energies(rate_hz)[loud], expected[loud], atol=0.1)
+
+
+def test_bands_of_slow_rates_lie_below_their_highest_frequency() -> None:
+    spectra = torch.fft.rfft(filter_bank(40, 200, 8_000)[:40, 0], 8_000).abs()
+    peaks = spectra.argmax(-1)
+    assert 60 < int(peaks[0]) < 120
+    assert 3_500 < int(peaks[-1]) < 3_800
 
 
 def test_a_residual_net_starts_from_the_filter_bank_whatever_the_seed() -> None:
     for seed in (1, 2):
         torch.manual_seed(seed)
         net = build(make_spec({"family": "residual"}), (1, 16_000), 16)
-        assert torch.equal(net.state_dict()["conv1.weight"], filter_bank(40, 400))
+        assert torch.equal(net.state_dict()["conv1.weight"], filter_bank(40, 400, 16_000))
 
 
 @pytest.mark.parametrize("name", INITIALIZERS)

@@ -133,6 +133,26 @@ def test_a_residual_net_is_a_filter_bank_and_blocks_of_separable_convolutions() 
     ]
 
 
+@pytest.mark.parametrize(
+    ("rate_hz", "kernel", "stride"),
+    [(8_000, 200, 80), (16_000, 400, 160), (22_050, 551, 220), (44_100, 1102, 441)],
+)
+def test_a_filter_bank_has_25_ms_every_10_ms_at_every_rate(
+    rate_hz: int, kernel: int, stride: int
+) -> None:
+    spec = conv_net(family="residual", conv_layers=6).for_rate(rate_hz)
+    bank = plan(spec, (1, rate_hz), 16)[0]
+    assert (bank.kernel, bank.stride) == (kernel, stride)
+    assert bank.out_shape == (80, 100)
+
+
+def test_only_a_filter_bank_has_a_rate() -> None:
+    with pytest.raises(
+        UserError, match=r"model\.rate_hz: custom has no filter bank: remove the key"
+    ):
+        make_spec({"family": "custom", "rate_hz": 8_000})
+
+
 def test_a_residual_net_without_batch_norm_has_biases_instead() -> None:
     spec = conv_net(family="residual", conv_layers=6, batch_norm=False)
     assert "norm" not in names(spec)

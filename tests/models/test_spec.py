@@ -38,6 +38,7 @@ def test_what_a_recipe_gives_stands_and_the_family_fills_in_the_rest() -> None:
         "batch_norm_epsilon": 1e-5,
         "pool": "after",
         "pool_padding": "behind",
+        "rate_hz": 16_000,
         "head": "flatten",
     }
 

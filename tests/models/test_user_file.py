@@ -32,7 +32,7 @@ def test_what_is_imported_by_name_is_never_what_a_file_says() -> None:
     callers = {path for path, call in _calls() if _last(call) in IMPORT_BY_NAME}
     assert callers == {
         "__init__.py",
-        "data/synthetic_words.py",
+        "data/making/synthetic_words.py",
         "doctor.py",
         "sweeps/cluster/head_node.py",
         "training/fast/pooling.py",

@@ -11,9 +11,9 @@ import yaml
 from torch import nn
 
 from convscope.data.dataset import Dataset
-from convscope.models.spec import make_spec
+from convscope.models.spec import ConvNetSpec, make_spec
 from convscope.run import BEFORE, CONFIG, PREDICTIONS, Run
-from convscope.training.cell import Cell, make_cell
+from convscope.training.cell import Cell, cell_of, make_cell
 from convscope.training.checkpoint import load_trained
 from convscope.training.config import TrainConfig
 from convscope.training.fit import fit
@@ -60,6 +60,25 @@ def test_what_changes_the_result_changes_the_name(
 
 def test_a_baseline1d_is_padded_as_keras_does_and_has_another_name_than_before() -> None:
     assert cell({"family": "baseline1d"}) == cell({"family": "baseline1d", "pool_padding": "same"})
+
+
+def test_a_filter_bank_is_built_for_the_rate_of_the_data() -> None:
+    slow = cell({"family": "residual"}, {**WORDS, "rate_hz": 8_000})
+    assert isinstance(slow.model, ConvNetSpec)
+    assert slow.model.rate_hz == 8_000
+    assert make_cell(slow.config) == slow
+    as_before = cell({"family": "residual", "rate_hz": 16_000}, {**WORDS, "rate_hz": 8_000})
+    assert as_before.name != slow.name
+
+
+def test_a_run_made_before_banks_had_a_rate_keeps_its_filters(tmp_path: Path) -> None:
+    slow = cell({"family": "residual", "rate_hz": 16_000}, {**WORDS, "rate_hz": 8_000})
+    config = slow.config
+    del config["model"]["rate_hz"]
+    run = Run(tmp_path / "run")
+    run.write_config(config)
+    assert cell_of(run) == slow
+    assert cell_of(run).name == slow.name
 
 
 def as_of_old(run: Run) -> None:

@@ -57,7 +57,7 @@ def build(spec: ModelSpec, input_shape: Shape, n_classes: int) -> nn.Module:
         return build_user_net(spec, input_shape, n_classes)
     net = nn.Sequential(_modules(plan(spec, input_shape, n_classes), spec))
     if spec.rule.filter_bank is not None:
-        _set_filter_bank(net)
+        _set_filter_bank(net, spec.rate_hz)
     return net
 
 
@@ -127,9 +127,9 @@ def _initialized(module: nn.Conv1d | nn.Conv2d | nn.Linear, spec: ConvNetSpec) -
     return module
 
 
-def _set_filter_bank(net: nn.Sequential) -> None:
+def _set_filter_bank(net: nn.Sequential, rate_hz: int) -> None:
     """The first convolution of a residual net starts as a filter bank, not at random."""
     weight = net.get_submodule("conv1").weight
     assert isinstance(weight, Tensor)
     with torch.no_grad():
-        weight.copy_(filter_bank(len(weight) // 2, weight.shape[2]))
+        weight.copy_(filter_bank(len(weight) // 2, weight.shape[2], rate_hz))

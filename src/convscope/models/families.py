@@ -15,15 +15,23 @@ class FilterBank:
 
     Attributes:
         n_bands: pairs of filters; each pair gives one band's energy.
-        kernel, stride: of the filters, in samples.
-        mixing_kernel, mixing_stride: of the convolution from bands to channels, in strides.
+        window_seconds, hop_seconds: how long the filters are, and from where to where they move.
+        mixing_kernel, mixing_stride: of the convolution from bands to channels, in hops.
     """
 
     n_bands: int = 40
-    kernel: int = 400
-    stride: int = 160
+    window_seconds: float = 0.025
+    hop_seconds: float = 0.010
     mixing_kernel: int = 5
     mixing_stride: int = 2
+
+    def kernel(self, rate_hz: int) -> int:
+        """Samples of a filter: 400 at 16 kHz."""
+        return max(round(self.window_seconds * rate_hz), 1)
+
+    def stride(self, rate_hz: int) -> int:
+        """Samples from one position to the next: 160 at 16 kHz."""
+        return max(round(self.hop_seconds * rate_hz), 1)
 
 
 @dataclass(frozen=True)

@@ -54,19 +54,29 @@ INITIALIZERS: dict[str, Callable[..., None]] = {
 }
 """Each is called with a weight and the number of groups of its convolution."""
 
-LOWEST_HZ, HIGHEST_HZ, RATE_HZ = 60.0, 7_600.0, 16_000.0
-"""Edges of the filter bank, for the sampling rate that it is meant for."""
+LOWEST_HZ, HIGHEST_HZ = 60.0, 7_600.0
+"""Edges of the filter bank."""
 
-FILTER_RMS = 2.44
-"""Root mean square of each filter. Adam's steps do not scale with the weights: filters a few times
-smaller are washed out by the first steps."""
+HIGHEST_SHARE = HIGHEST_HZ / 16_000
+"""Its upper edge is at most this share of the sampling rate."""
+
+FILTER_NORM = 2.44 * 400
+"""Root mean square of each filter times its samples, so that a sound has the same energies at each
+rate. Adam's steps do not scale with the weights: filters of 400 samples a few times smaller are
+washed out by the first steps."""
 
 
-def filter_bank(n_bands: int, n_times: int) -> Tensor:
+def filter_bank(n_bands: int, n_times: int, rate_hz: int) -> Tensor:
     """Windowed cosines, then sines, at frequencies evenly spaced in mel: a learnt bank's start.
 
     Band i has the weights c·w(t)·cos(2π f_i t) and c·w(t)·sin(2π f_i t), w a Hann window, so that
-    the sum of both answers' squares is the energy around f_i, whatever the phase.
+    the sum of both answers' squares is the energy around f_i, whatever the phase. From 16 kHz on
+    every rate has the same bands; below, they are closer, up to 0.475 of the rate.
+
+    Args:
+        n_bands: frequencies.
+        n_times: samples of a filter.
+        rate_hz: of the sounds that it is for.
 
     Returns:
         (2 · n_bands, 1, n_times).
@@ -74,11 +84,12 @@ def filter_bank(n_bands: int, n_times: int) -> Tensor:
     Sources: mel = 2595 log10(1 + f / 700), D. O'Shaughnessy, Speech Communication (1987);
     N. Zeghidour and others, Learning filterbanks from raw speech (2018).
     """
-    lowest, highest = (2595 * math.log10(1 + edge / 700) for edge in (LOWEST_HZ, HIGHEST_HZ))
+    highest_hz = min(HIGHEST_HZ, HIGHEST_SHARE * rate_hz)
+    lowest, highest = (2595 * math.log10(1 + edge / 700) for edge in (LOWEST_HZ, highest_hz))
     mels = np.linspace(lowest, highest, n_bands + 2)[1:-1]
-    cycles = 700 * (10 ** (mels / 2595) - 1) / RATE_HZ
+    cycles = 700 * (10 ** (mels / 2595) - 1) / rate_hz
     window = np.hanning(n_times + 2)[1:-1]
-    window *= FILTER_RMS / np.sqrt(np.mean(window**2))
+    window *= FILTER_NORM / n_times / np.sqrt(np.mean(window**2))
     phases = 2 * np.pi * np.outer(cycles, np.arange(n_times) - (n_times - 1) / 2)
     filters = window * np.concatenate([np.cos(phases), np.sin(phases)])
     return torch.from_numpy(filters[:, None]).float()

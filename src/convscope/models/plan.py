@@ -86,16 +86,16 @@ def _padding(kind: Literal["same", "valid"], kernel: int) -> Padding:
 
 def _add_filter_bank(stack: Stack, spec: ConvNetSpec, bank: FilterBank) -> None:
     """Pairs of filters, the log energy of each, and a convolution that mixes the bands."""
-    outside = (bank.kernel - bank.stride) // 2
-    stack.conv(2 * bank.n_bands, bank.kernel, (outside, outside), bank.stride, bias=False)
+    kernel, stride = bank.kernel(spec.rate_hz), bank.stride(spec.rate_hz)
+    outside = (kernel - stride + 1) // 2
+    stack.conv(2 * bank.n_bands, kernel, (outside, outside), stride, bias=False)
     stack.add("log_energy", "log_energy", (bank.n_bands, *stack.shape[1:]))
     stack.add("centre", "centre")
     if spec.batch_norm:
         stack.add("norm")
     if spec.dropout:
         stack.add("band_dropout", "band_dropout")
-    kernel = bank.mixing_kernel
-    _add_conv(stack, spec, spec.base_channels, kernel, stride=bank.mixing_stride)
+    _add_conv(stack, spec, spec.base_channels, bank.mixing_kernel, stride=bank.mixing_stride)
     stack.add("act")
 
 

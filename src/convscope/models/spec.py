@@ -52,6 +52,12 @@ class ConvNetSpec(Settings):
         "behind",
         description="of pooling that keeps a last, partial window; same: half in front, as Keras",
     )
+    rate_hz: int = Field(
+        16_000,
+        strict=True,
+        ge=100,
+        description="of the sounds that a filter bank is built for; a recipe takes data.rate_hz",
+    )
     head: Literal["flatten", "average"] = Field(
         "flatten", description="average: global, so that CAM exists"
     )
@@ -110,6 +116,19 @@ class ConvNetSpec(Settings):
         if not rule.pool_ceil and value == "same":
             raise ValueError(f"{info.data['family']} drops a last, partial window: remove the key")
         return value
+
+    @field_validator("rate_hz")
+    @classmethod
+    def _has_a_filter_bank(cls, rate_hz: int, info: ValidationInfo) -> int:
+        if _rule(info).filter_bank is None and rate_hz != BEFORE["model"]["rate_hz"]:
+            raise ValueError(f"{info.data['family']} has no filter bank: remove the key")
+        return rate_hz
+
+    def for_rate(self, rate_hz: int) -> "ConvNetSpec":
+        """The same with its filter bank, if it has one, built for sounds of that rate."""
+        if self.rule.filter_bank is None:
+            return self
+        return self.model_copy(update={"rate_hz": rate_hz})
 
     @property
     def rule(self) -> Family:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 
-from convscope.data.config import DATA_KINDS, DataConfig
+from convscope.data.config import DATA_KINDS, DataConfig, SoundConfig
 from convscope.errors import UserError
 from convscope.models.describe import describe
-from convscope.models.spec import ModelSpec, make_spec
+from convscope.models.spec import ConvNetSpec, ModelSpec, make_spec
 from convscope.run import CONFIG, Run, cell_name
 from convscope.settings import validated
 from convscope.training.accumulation.micro_batches import check_micro_batch
@@ -59,12 +59,19 @@ def make_cell(recipe: Mapping[str, Mapping[str, Any]]) -> Cell:
     """
     values = recipe.get("data", {})
     data = validated(data_kind(values), values, "data")
-    model = make_spec(recipe.get("model", {}))
+    model = _for_data(make_spec(recipe.get("model", {})), recipe.get("model", {}), data)
     train = _train(recipe.get("train", {}), kind=values["kind"])
     cell = Cell(data, model, train)
     check_augment(cell.train.augment, cell.data)
     check_micro_batch(cell.train, getattr(model, "batch_norm", False))
     return cell
+
+
+def _for_data(model: ModelSpec, given: Mapping[str, Any], data: DataConfig) -> ModelSpec:
+    """A filter bank is built for the data's rate, unless the recipe gives another."""
+    if isinstance(model, ConvNetSpec) and isinstance(data, SoundConfig) and "rate_hz" not in given:
+        return model.for_rate(data.rate_hz)
+    return model
 
 
 def cell_of(run: Run) -> Cell:
