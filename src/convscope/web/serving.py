@@ -35,6 +35,7 @@ def serve(
 
     Raises:
         UserError: where the address cannot be listened on.
+        KeyboardInterrupt: when it is interrupted.
     """
     with closing(listening(host, port)) as listener:
         found = listener.getsockname()[1]
@@ -51,6 +52,7 @@ def serve(
             lifespan="on",
         )
         Server(config).run(sockets=[listener])
+    raise KeyboardInterrupt  # nothing else ends it, and uvicorn may keep that to itself
 
 
 class Server(uvicorn.Server):
