@@ -203,7 +203,7 @@ class SoundsConfig(SoundConfig, Labelling):
 
 
 class ManifestConfig(SoundConfig, Labelling):
-    """A CSV file with the columns path, label and what else is known; paths count from its folder."""
+    """A CSV file with the columns path, label and others; paths count from the CSV's folder."""
 
     has_own_fields: ClassVar[bool] = True
 

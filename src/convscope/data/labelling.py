@@ -40,12 +40,6 @@ def _pattern(value: Any) -> Any:
     return value
 
 
-def _one_fold(value: Any) -> Any:
-    if value == "all":
-        raise ValueError("all is a grid, and this takes one training: use convscope sweep, or 1")
-    return value
-
-
 class FoldsConfig(Settings):
     """Cross-validation: each fold is the test set once, and the next one then validates."""
 
@@ -69,8 +63,14 @@ class Labelling(Settings):
     """How files get their label, their group and their split."""
 
     before: ClassVar[Mapping[str, Any]] = {
-        **{"pattern": None, "rename": {}, "label": None, "group": None},
-        **{"split": "files", "shares": SHARES, "folds": None, "fold": None},
+        "pattern": None,
+        "rename": {},
+        "label": None,
+        "group": None,
+        "split": "files",
+        "shares": SHARES,
+        "folds": None,
+        "fold": None,
     }
 
     has_own_fields: ClassVar[bool] = False
@@ -91,7 +91,7 @@ class Labelling(Settings):
         SHARES, description="of train, validation and test, where split is hash or stratified"
     )
     folds: FoldsConfig | None = None
-    fold: Annotated[int | None, BeforeValidator(_one_fold)] = Field(
+    fold: int | None = Field(
         None, ge=1, description="the fold that is tested, from 1; all: an axis of a sweep"
     )
 
@@ -103,6 +103,16 @@ class Labelling(Settings):
             for key, value in dump(self).items()
             if key not in Labelling.before or getattr(self, key) != Labelling.before[key]
         }
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_fold(cls, values: Any) -> Any:
+        if isinstance(values, Mapping) and values.get("fold") == "all":
+            raise ValueError(
+                "data.fold: all is a grid, and this takes one training: use convscope sweep, or a "
+                "fold from 1"
+            )
+        return values
 
     @model_validator(mode="after")
     def _fields_are_there(self) -> Self:

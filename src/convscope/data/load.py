@@ -1,7 +1,7 @@
 """From a recipe's data to clips in memory, whatever kind they are."""
 
 import difflib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -29,12 +29,7 @@ from convscope.data.decoding.sound_files import sound_decoder
 from convscope.data.exclude import find_excluded
 from convscope.data.hosts import Folder
 from convscope.data.labelling import Labelling
-from convscope.data.listing.files import (
-    SOUND_SUFFIXES,
-    ClipFile,
-    Decoder,
-    Progress,
-)
+from convscope.data.listing.files import ClipFile, Decoder, Progress
 from convscope.data.listing.listing import Listing, has_pattern, left_beside, list_clips
 from convscope.data.listing.skipped_files import classes_without_clips
 from convscope.errors import UserError, first_few
@@ -77,7 +72,7 @@ def load_dataset(
         known: Iterable[str] = dataset.ids.tolist()
         digests: dict[str, str] = {}
     else:
-        listing = list_clips(config, suffixes_of(config))
+        listing = list_clips(config)
         _tell_passed_over(config, listing, for_training)
         classes = _classes(config, listing.files)
         chosen = listing.of(classes, config)
@@ -105,7 +100,7 @@ def class_names(config: DataConfig) -> tuple[str, ...]:
     if config.names is not None:
         return config.names
     config = config.here()
-    return _classes(config, list_clips(config, suffixes_of(config)).files)
+    return _classes(config, list_clips(config).files)
 
 
 def require_trainable(dataset: Dataset) -> None:
@@ -167,20 +162,11 @@ def _tell_passed_over(config: DataConfig, listing: Listing, for_training: bool) 
     """Of folders; a manifest names its files itself."""
     if isinstance(config, ManifestConfig):
         return
-    left = left_beside(listing, config, suffixes_of(config))
+    left = left_beside(listing, config)
     if for_training and config.names is None and not has_pattern(config):
         empty = classes_without_clips(listing.root, listing.files)
         refuse_empty_classes(config, empty, left, _EXPECTED[type(config)])
     warn_of_passed_over(config, left)
-
-
-def suffixes_of(config: DataConfig) -> Collection[str]:
-    """Endings of the files that are read, in lower case."""
-    if isinstance(config, ImagesConfig):
-        from convscope.data.decoding.images import SUFFIXES
-
-        return SUFFIXES
-    return SOUND_SUFFIXES
 
 
 def _classes(config: DataConfig, files: Sequence[ClipFile]) -> tuple[str, ...]:

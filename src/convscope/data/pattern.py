@@ -14,7 +14,7 @@ class PathPattern:
     """A path below the data folder, without its ending, with fields in braces.
 
     A field is a text without `/`, as short as the pattern allows; one that stands there twice has
-    the same text twice. `{}` is any text, also none, also with `/`. A brace itself is written twice.
+    the same text twice. `{}` is any text, also none, also with `/`. A brace itself is doubled.
 
     Attributes:
         text: such as `{label}/{fold}-{take}-{}`.
@@ -78,7 +78,7 @@ class PathPattern:
         for _, name, form, conversion in parts:
             if form or conversion or (name and not (name.isidentifier() and name.isascii())):
                 raise ValueError(
-                    f"expected names of letters, digits and _ in braces, such as {{speaker}}, got "
-                    f"{{{name}{f'!{conversion}' if conversion else ''}{f':{form}' if form else ''}}}"
+                    f"expected names of letters, digits and _ in braces, such as {{speaker}}, "
+                    f"got {name!r}{' with : or !' if form or conversion else ''} in {self.text!r}"
                 )
         return [(literal, name) for literal, name, _, _ in parts]

@@ -12,9 +12,7 @@ Classes = Mapping[Hashable, int]
 _T = TypeVar("_T", bound=Hashable)
 
 
-def dealt(
-    classes: Sequence[Hashable], groups: Sequence[str], shares: Sequence[float]
-) -> list[int]:
+def dealt(classes: Sequence[Hashable], groups: Sequence[str], shares: Sequence[float]) -> list[int]:
     r"""For each clip the part that its group is dealt to, every class in the given shares.
 
     Groups go one after the other, the largest first, of equal ones by a hash of their name, to the

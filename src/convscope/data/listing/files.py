@@ -29,6 +29,14 @@ SOUND_SUFFIXES = frozenset(
 )
 """What libsndfile reads, but for what needs settings of its own, such as .raw."""
 
+IMAGE_SUFFIXES = frozenset(
+    {
+        *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng"),
+        *(".bmp", ".gif", ".webp", ".tif", ".tiff"),
+    }
+)
+"""Of the formats that are decoded."""
+
 SPLIT_FOLDERS: dict[str, Split] = {
     "train": "train",
     "val": "validation",

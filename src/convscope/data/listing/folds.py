@@ -22,7 +22,8 @@ def split_by_folds(files: Sequence[ClipFile], config: Labelling) -> list[ClipFil
     Raises:
         UserError: as `fold_numbers` does, or there are fewer folds than `data.fold`.
     """
-    assert config.folds is not None and config.fold is not None, "the settings say so"
+    assert config.folds is not None, "the settings say so"
+    assert config.fold is not None, "the settings say so"
     folds = fold_numbers(files, config.folds, config.group)
     n, tested = max(folds, default=0), config.fold
     if tested > n:
@@ -39,8 +40,8 @@ def fold_numbers(
 ) -> list[int]:
     """The fold of each file, from 1.
 
-    Published folds (`by` alone) are numbered in the order of their names, numbers by size. Made ones
-    (`n`) depend on the clips' ids, classes and groups alone, by a hash.
+    Published folds (`by` alone) are numbered in the order of their names, numbers by size. Made
+    ones (`n`) depend on the clips' ids, classes and groups alone, by a hash.
 
     Args:
         files: of the classes that are trained.

@@ -4,10 +4,12 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from convscope.data.config import DataConfig, ManifestConfig, WordsConfig
+from convscope.data.config import DataConfig, ImagesConfig, ManifestConfig, WordsConfig
 from convscope.data.labelling import LABEL, Labelling
 from convscope.data.listing.fields import renamed
 from convscope.data.listing.files import (
+    IMAGE_SUFFIXES,
+    SOUND_SUFFIXES,
     ClipFile,
     OnClosed,
     list_class_folders,
@@ -47,14 +49,16 @@ class Listing:
         return split_files(chosen, config, self.root) if isinstance(config, Labelling) else chosen
 
 
-def list_clips(
-    config: DataConfig, suffixes: Collection[str], on_closed: OnClosed = refuse_closed
-) -> Listing:
+def suffixes_of(config: DataConfig) -> Collection[str]:
+    """Endings of the files that are read, in lower case."""
+    return IMAGE_SUFFIXES if isinstance(config, ImagesConfig) else SOUND_SUFFIXES
+
+
+def list_clips(config: DataConfig, on_closed: OnClosed = refuse_closed) -> Listing:
     """The clips of words, sounds, images or a manifest.
 
     Args:
         config: the recipe's data.
-        suffixes: endings of the files that count, in lower case.
         on_closed: what to do with a folder that cannot be opened.
 
     Raises:
@@ -66,7 +70,7 @@ def list_clips(
         path = path if path.is_file() else path / "manifest.csv"
         listing = Listing(path.parent, tuple(list_manifest(path, config.label or LABEL)))
     else:
-        listing = _list_folder(config, suffixes, on_closed)
+        listing = _list_folder(config, on_closed)
     if isinstance(config, Labelling):
         return replace(listing, files=tuple(renamed(listing.files, config.rename)))
     return listing
@@ -77,17 +81,17 @@ def has_pattern(config: DataConfig) -> bool:
     return isinstance(config, Labelling) and config.pattern is not None
 
 
-def left_beside(
-    listing: Listing, config: DataConfig, suffixes: Collection[str]
-) -> tuple[PassedOver, ...]:
-    """What lies in the folder beside clips; by a pattern, files of these endings are clips."""
+def left_beside(listing: Listing, config: DataConfig) -> tuple[PassedOver, ...]:
+    """What lies in the folder and is no clip; with a pattern all that is read is one, or named."""
+    suffixes = suffixes_of(config)
     left = passed_over(listing.root, listing.files, suffixes)
     if not has_pattern(config):
         return left
     return tuple(each for each in left if each.is_set_aside or each.ending not in suffixes)
 
 
-def _list_folder(config: DataConfig, suffixes: Collection[str], on_closed: OnClosed) -> Listing:
+def _list_folder(config: DataConfig, on_closed: OnClosed) -> Listing:
+    suffixes = suffixes_of(config)
     root = require_folder(config.folder)
     if isinstance(config, WordsConfig):
         return Listing(root, tuple(list_words(root, on_closed)))

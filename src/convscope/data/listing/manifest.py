@@ -65,7 +65,9 @@ def _clip_file(manifest: Path, line: int, row: dict[str, str | None], label: str
     texts = {key: value.strip() for key, value in row.items() if key and isinstance(value, str)}
     name, part = texts.pop(PATH, ""), texts.pop(SPLIT, "")
     if not name or not texts.get(label):
-        raise UserError(f"{where} has no {label if name else PATH}: expected {PATH},{label},{SPLIT}")
+        raise UserError(
+            f"{where} has no {label if name else PATH}: expected {PATH},{label},{SPLIT}"
+        )
     split: Split | None = SPLIT_FOLDERS.get(part.lower() or "train")
     if split is None:
         raise UserError(f"{where}: expected a split train, validation or test, got {part!r}")

@@ -1,4 +1,4 @@
-"""The split that a recipe asks for: as the files lie, by hash, in exact shares, by lists or folds."""
+"""The split that a recipe asks for: as files lie, by hash, exact shares, lists or folds."""
 
 from collections.abc import Sequence
 from dataclasses import replace
