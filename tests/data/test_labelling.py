@@ -36,12 +36,8 @@ def test_a_name_depends_on_the_fold() -> None:
         values = {"kind": "sounds", "classes": ["a", "b"], **data}
         return make_cell({"data": values, "model": {"family": "custom"}}).name
 
-    names = [
-        name(),
-        *(name(folds={"n": 3}, fold=i) for i in (1, 2, 3)),
-        name(folds={"n": 4}, fold=1),
-    ]
-    assert len(set(names)) == 5
+    names = {name(folds={"n": n}, fold=fold) for n, fold in ((3, 1), (3, 2), (3, 3), (4, 1))}
+    assert len(names | {name()}) == 5
 
 
 def test_settings_come_back_as_they_were_kept() -> None:
