@@ -27,7 +27,10 @@ def test_at_their_defaults_names_and_configs_are_as_before_there_were_these_keys
 
 
 def test_the_name_of_an_older_run_stays() -> None:
-    recipe = {"data": {"kind": "sounds", "classes": ["a", "b"]}, "model": {"family": "custom"}}
+    recipe: dict[str, dict[str, Any]] = {
+        "data": {"kind": "sounds", "classes": ["a", "b"]},
+        "model": {"family": "custom"},
+    }
     assert make_cell(recipe).name == "custom-93374fdb8cc3"
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from convscope.data import pattern as module
 from convscope.data.pattern import PathPattern
+from convscope.names import normalised
 
 
 def test_the_names_of_spoken_digits_give_digit_speaker_and_take() -> None:
@@ -45,7 +46,7 @@ def test_signs_of_regular_expressions_are_plain_text_and_accents_read_alike() ->
 
 
 texts = st.text(st.characters(exclude_characters="_/", categories=("L", "N")), min_size=1).map(
-    module.normalised
+    normalised
 )
 
 

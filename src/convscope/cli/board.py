@@ -97,16 +97,8 @@ def board(
     if kind == "accuracy":
         refuse_idle({"--front": front, "--pareto": pareto}, "--board accuracy")
     if mlflow:
-        refuse_idle(
-            {
-                **boards,
-                "--by-seed": seeds,
-                "--by-fold": folds,
-                **views,
-                "--format": form != "table",
-            },
-            "--mlflow",
-        )
+        means = {"--by-seed": seeds, "--by-fold": folds}
+        refuse_idle({**boards, **means, **views, "--format": form != "table"}, "--mlflow")
         _export(_rows(runs, where or [], False), mlflow, experiment or "convscope", json)
         return
     if experiment:

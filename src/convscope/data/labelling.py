@@ -117,8 +117,8 @@ class Labelling(Settings):
     @model_validator(mode="after")
     def _fields_are_there(self) -> Self:
         known = PathPattern(self.pattern).fields if self.pattern else ()
-        wanted = {"label": self.label, "group": self.group}
-        wanted["folds.by"] = self.folds and self.folds.by
+        by = self.folds.by if self.folds else None
+        wanted = {"label": self.label, "group": self.group, "folds.by": by}
         if self.pattern and self.label is None and LABEL not in known:
             raise ValueError(
                 f"data.pattern: expected the field {{label}} in {self.pattern!r}, or data.label, "

@@ -1,4 +1,4 @@
-"""Rows that differ in the fold alone, as one: their mean, how they spread, and all answers pooled."""
+"""Rows that differ in the fold alone, as one: mean, spread, and all answers pooled."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ class FoldedRow:
         n_wanted: that there are by `data.folds.n`; None of published ones.
         sd: standard deviation of the folds' accuracies (n - 1 below the root); None for one.
         least, most: of their accuracies.
-        pooled: scores of the clips of all folds together, each tested once; None where none is done.
+        pooled: scores of the clips of all folds together, each tested once; None of none.
     """
 
     mean: BoardRow

@@ -69,9 +69,8 @@ def folds_view(
 
 def _texts(row: FoldedRow, name: str, on_front: bool) -> tuple[str, ...]:
     mean, pooled = row.mean, row.pooled
-    folds = f"{row.n_folds}" + (
-        f" of {row.n_wanted}" if row.n_wanted not in (None, row.n_folds) else ""
-    )
+    is_whole = row.n_wanted in (None, row.n_folds)
+    folds = str(row.n_folds) if is_whole else f"{row.n_folds} of {row.n_wanted}"
     params = "" if mean.params is None else f"{mean.params:,}"
     if pooled is None or mean.accuracy is None:
         return (name, folds, params, mean.state, "", "", "", f"{mean.seconds:.0f}")

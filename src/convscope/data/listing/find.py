@@ -42,7 +42,7 @@ def find_clips(
         closed.setdefault(folder, error)
         on_closed(folder, error)
 
-    values = {"fold": 1} if settings.get("folds") else {}
+    values: dict[str, Any] = {"fold": 1} if settings.get("folds") else {}
     values |= {**settings, "folder": str(path)}
     config = validated(DATA_KINDS[_layout(path, settings, note)], values, "data")
     listing = list_clips(config, note)

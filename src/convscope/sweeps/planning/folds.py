@@ -16,8 +16,8 @@ FOLD = "data.fold"
 def with_all_folds(recipe: Mapping[str, Any]) -> dict[str, Any]:
     """The recipe with an axis of its folds where it asks for all; else as it is.
 
-    Their number is `data.folds.n`; of published folds (`by` alone) it is known from the names of the
-    files, which are listed.
+    Their number is `data.folds.n`; of published folds (`by` alone) it is known from the names of
+    the files, which are listed.
 
     Raises:
         UserError: there are no folds to make an axis of, or they cannot be counted.
