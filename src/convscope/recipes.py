@@ -12,6 +12,9 @@ from convscope.training.cell import Cell, make_cell
 
 SECTIONS = ("data", "model", "train", "grid", "sweep")
 
+_AS_TYPED = "data.pattern={"
+"""A pattern in braces is no YAML mapping."""
+
 
 def read_recipe(path: Path | str, assignments: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
     """A recipe's sections, with `key=value` assignments laid over them."""
@@ -102,6 +105,8 @@ def data_settings(assignments: Sequence[str]) -> dict[str, Any]:
 
 def parse_value(assignment: str, text: str) -> Any:
     """The YAML value that stands behind the = of an assignment."""
+    if assignment.startswith(_AS_TYPED):
+        return text.strip()
     try:
         return load_argument(text)
     except NotYaml as error:

@@ -45,3 +45,26 @@ def test_doctor_says_what_works_and_how_to_get_the_rest(convscope: Convscope) ->
     for each in findings:
         assert each["works"] or each["remedy"]
     assert "torch" in convscope("doctor").out
+
+
+def test_a_manifest_is_written_from_names_and_checked(
+    convscope: Convscope, recordings: Path, tmp_path: Path
+) -> None:
+    sound = next(recordings.rglob("*.wav")).read_bytes()
+    for i in range(24):
+        (tmp_path / f"{i % 2}_{'abc'[i % 3]}_{i}.wav").write_bytes(sound)
+    pattern, out = "{label}_{speaker}_{take}", tmp_path / "all.csv"
+    answer = convscope(
+        *("data", "manifest", tmp_path, "--pattern", pattern, "--out", out),
+        *("data.split=stratified", "data.group=speaker", "data.rename={0: zero}"),
+    )
+    assert (answer.code, answer.out) == (0, f"{out}\n")
+    lines = out.read_text().splitlines()
+    assert lines[0] == "path,label,split,speaker,take"
+    assert len(lines) == 25
+    report = convscope("data", "check", out, "data.group=speaker", "--json").json
+    assert report["groups"] == {"train": 1, "validation": 1, "test": 1}
+    again = convscope("data", "check", tmp_path, f"data.pattern={pattern}", "data.group=speaker")
+    assert "groups by speaker: " in again.out
+    folds = convscope("data", "check", out, "data.folds={by: speaker}")
+    assert "fold 3" in folds.out

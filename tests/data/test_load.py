@@ -291,3 +291,29 @@ def test_a_class_is_found_however_a_disk_spells_its_accents(
     assert named.classes == ("tea", typed)
     assert found.classes == (typed, "tea")
     assert np.bincount(named.labels).tolist() == [40, 40]
+
+
+def test_a_pattern_gives_the_classes_of_one_folder(
+    tmp_path: Path, cache: Path, write_sound: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    rng = np.random.default_rng(0)
+    for i in range(120):
+        path = tmp_path / "all" / f"{'xy'[i % 2]}_{'abc'[i % 3]}_{i}.wav"
+        write_sound(path, rng.integers(-9000, 9000, 1600).astype(np.int16))
+    write_sound(tmp_path / "all" / "other.wav", np.zeros(1600, np.int16))
+    settings = {"folder": str(tmp_path / "all"), "pattern": "{label}_{who}_{take}", **SHORT}
+    dataset = load_dataset(SoundsConfig(**settings, split="stratified"))
+    assert dataset.classes == ("x", "y")
+    assert [(bad.path, bad.reason) for bad in dataset.left_out] == [
+        ("other.wav", "does not match data.pattern")
+    ]
+    assert np.bincount(dataset.splits).tolist() == [96, 12, 12]
+    folds = [
+        load_dataset(SoundsConfig(**settings, folds={"n": 5}, fold=fold)) for fold in range(1, 6)
+    ]
+    tested = [set(each.ids[each.indices("test")]) for each in folds]
+    assert sum(map(len, tested)) == len(set.union(*tested)) == 120
+    assert len({each.fingerprint for each in [dataset, *folds]}) == 1
+    assert not caplog.records
+    load_dataset(SoundsConfig(**settings, group="who"))
+    assert "data.group=who: 3 groups in" in caplog.text

@@ -15,6 +15,8 @@ from convscope.scores.brain import brain_rows
 from convscope.scores.brain import over_seeds as brain_over_seeds
 from convscope.scores.brain_view import brain_view
 from convscope.scores.flops import with_flops
+from convscope.scores.folds import by_fold as over_folds
+from convscope.scores.folds_view import folds_view
 from convscope.scores.pivot import pivot_view
 from convscope.scores.plain_table import View
 from convscope.scores.rows import find_runs, read_row
@@ -120,6 +122,7 @@ def board(
     where: Sequence[str] = (),
     sort: Order = "accuracy",
     by_seed: bool = False,
+    by_fold: bool = False,
     front: bool = False,
     pareto: Cost = "params",
     pivot: tuple[str, str] | None = None,
@@ -133,6 +136,7 @@ def board(
         where: conditions such as `"conv_layers=8"` or `"params<100000"`.
         sort: what comes first.
         by_seed: one row for what differs only in the seed.
+        by_fold: one row for what differs only in the fold, with the pooled confusion matrix.
         front: only the Pareto front.
         pareto: its cost.
         pivot: two keys, of the rows and of the columns, for a grid.
@@ -148,8 +152,10 @@ def board(
         >>> "accuracy" in cs.board("runs", by_seed=True).records[0]
         True
     """
-    if sum(map(bool, (by_seed and not brain, pivot, against, brain))) > 1:
-        raise UserError("by_seed, pivot, against and brain are different tables: give one of them")
+    if sum(map(bool, (by_seed and not brain, by_fold, pivot, against, brain))) > 1:
+        raise UserError(
+            "by_seed, by_fold, pivot, against and brain are different tables: give one of them"
+        )
     conditions = [parse_condition(each) for each in where]
     rows = [read_row(run) for run in find_runs(_folders(runs))]
     if "flops" in (sort, pareto) or any(each.key == "flops" for each in conditions):
@@ -162,6 +168,8 @@ def board(
     if brain:
         scored = brain_rows(rows, None if brain is True else brain)
         return Board(brain_view(brain_over_seeds(scored) if by_seed else scored))
+    if by_fold:
+        return Board(folds_view(over_folds(rows), sort, pareto, front))
     rows = ranked(with_front(over_seeds(rows) if by_seed else rows, pareto), sort)
     chosen = [row for row in rows if row.pareto or not front]
     return Board((seeds_view if by_seed else board_view)(chosen, "size", pareto))

@@ -58,6 +58,10 @@ def board(
     seeds: Annotated[
         bool, typer.Option("--by-seed", help="One row for what differs only in the seed.")
     ] = False,
+    folds: Annotated[
+        bool,
+        typer.Option("--by-fold", help="One row for what differs only in the fold, and pooled."),
+    ] = False,
     pivot: Annotated[
         str | None,
         typer.Option("--pivot", metavar="[ROWS,COLUMNS]", help=f"A grid; default {PIVOT}."),
@@ -84,16 +88,17 @@ def board(
 ) -> None:
     """The table of runs: accuracy, parameters, time, and what is on the Pareto front."""
     views = {"--pivot": pivot, "--against": against, "--brain": brain}
-    _refuse_together({"--by-seed": seeds and not brain, **views})
+    _refuse_together({"--by-seed": seeds and not brain, "--by-fold": folds, **views})
     boards = {"--board": kind, "--sort": sort, "--pareto": pareto, "--front": front}
     for name in (name for name, given in views.items() if given):
         refuse_idle(boards, name)
+    if folds:
+        refuse_idle({"--board": kind}, "--by-fold")
     if kind == "accuracy":
         refuse_idle({"--front": front, "--pareto": pareto}, "--board accuracy")
     if mlflow:
-        refuse_idle(
-            {**boards, "--by-seed": seeds, **views, "--format": form != "table"}, "--mlflow"
-        )
+        means = {"--by-seed": seeds, "--by-fold": folds}
+        refuse_idle({**boards, **means, **views, "--format": form != "table"}, "--mlflow")
         _export(_rows(runs, where or [], False), mlflow, experiment or "convscope", json)
         return
     if experiment:
@@ -110,6 +115,11 @@ def board(
         view = against_view(rows, against)
     elif brain:
         view = _brain(rows, brain, seeds)
+    elif folds:
+        from convscope.scores.folds import by_fold
+        from convscope.scores.folds_view import folds_view
+
+        view = folds_view(by_fold(rows), sort or "accuracy", pareto or "params", front)
     else:
         from convscope.scores.board import ranked, with_front
         from convscope.scores.board_table import board_view, seeds_view

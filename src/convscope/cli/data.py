@@ -1,4 +1,4 @@
-"""convscope data make-words, get, check."""
+"""convscope data make-words, get, check, manifest."""
 
 from dataclasses import asdict
 from enum import StrEnum
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from convscope.cli.commands import Group, resumable
-from convscope.cli.show import Assignments, Json, print_json, print_line, print_table
+from convscope.cli.show import Assignments, Json, print_json, print_line, print_table, warn
 
 Folder = Annotated[
     Path, typer.Argument(help="The folder of the data.", metavar="DIR", readable=False)
@@ -21,6 +21,7 @@ def add_to(app: typer.Typer) -> None:
     group.command("make-words")(make_words)
     group.command("get")(get)
     group.command("check")(check)
+    group.command("manifest")(manifest)
     app.add_typer(group, name="data")
 
 
@@ -65,7 +66,7 @@ def check(folder: Folder, assignments: Assignments = None, json: Json = False) -
     where that is given.
     """
     from convscope.data.checking.check import check_folder
-    from convscope.data.checking.table import count_table, problem_lines
+    from convscope.data.checking.table import count_table, fold_table, group_line, problem_lines
     from convscope.progress.bar import progress_bar
     from convscope.recipes import data_settings
 
@@ -77,5 +78,39 @@ def check(folder: Folder, assignments: Assignments = None, json: Json = False) -
         return
     print_line(f"{report.folder}: {report.n_files:,} files, taken for data.kind={report.layout}")
     print_table(count_table(report))
+    if report.folds:
+        print_table(fold_table(report))
+    if report.groups:
+        print_line(group_line(report))
     for line in problem_lines(report):
         print_line(line)
+
+
+def manifest(
+    folder: Folder,
+    out: Annotated[Path, typer.Option("--out", help="The CSV: in the folder, or above it.")],
+    pattern: Annotated[
+        str | None,
+        typer.Option("--pattern", help="As data.pattern, such as {label}_{speaker}_{take}."),
+    ] = None,
+    assignments: Assignments = None,
+) -> None:
+    """Write down the clips of a folder: path, label, split and what else their paths say.
+
+    The CSV can be edited and is then data of its own: data.kind=manifest data.folder=FILE.csv.
+    """
+    from convscope.data.listing.files import require_folder
+    from convscope.data.listing.find import find_clips, layout_of
+    from convscope.data.listing.write_manifest import write_manifest
+    from convscope.recipes import data_settings
+
+    settings = data_settings(assignments or [])
+    settings |= {"pattern": pattern} if pattern else {}
+    config, listing = find_clips(require_folder(str(folder)), settings)
+    names = config.names or {file.label for file in listing.files}
+    write_manifest(out, listing.of(names, config))
+    for id in listing.unmatched:
+        warn(f"{id} does not match data.pattern and is left out")
+    if layout_of(config) == "images":
+        warn("data.kind=manifest reads sounds alone: images are trained with data.pattern")
+    print(out)

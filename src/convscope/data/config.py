@@ -6,6 +6,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, mod
 
 from convscope.data.exclude import excluded_ids
 from convscope.data.hosts import Folder, check_folder, folder_here
+from convscope.data.labelling import Labelling
 from convscope.names import normalised
 from convscope.settings import Settings
 from convscope.types import Shape
@@ -194,22 +195,33 @@ class WordsConfig(SoundConfig):
     words: Names = "all"
 
 
-class SoundsConfig(SoundConfig):
-    """Any folder of class/file sounds, split by hash, or split/class/file."""
+class SoundsConfig(SoundConfig, Labelling):
+    """Any folder of sounds: class/file, split/class/file, or as `pattern` says."""
 
     kind: Literal["sounds"] = "sounds"
     classes: Names = "all"
 
 
-class ManifestConfig(SoundConfig):
-    """A CSV file with the columns path, label and split; paths count from the CSV's folder."""
+class ManifestConfig(SoundConfig, Labelling):
+    """A CSV file with the columns path, label and others; paths count from the CSV's folder."""
+
+    has_own_fields: ClassVar[bool] = True
 
     kind: Literal["manifest"] = "manifest"
     classes: Names = "all"
 
+    @model_validator(mode="after")
+    def _columns_say_it(self) -> Self:
+        if self.pattern is not None:
+            raise ValueError(
+                "data.pattern has no effect on a manifest, whose columns say it: leave it out, or "
+                "set data.kind to sounds and data.folder to the folder"
+            )
+        return self
 
-class ImagesConfig(DataConfig):
-    """Folders of class/file images, or split/class/file; resized and cropped to one size."""
+
+class ImagesConfig(DataConfig, Labelling):
+    """Any folder of images, as of sounds; resized and cropped to one size."""
 
     kind: Literal["images"] = "images"
     classes: Names = "all"

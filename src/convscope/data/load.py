@@ -1,15 +1,15 @@
 """From a recipe's data to clips in memory, whatever kind they are."""
 
 import difflib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
 from convscope.data.caching.cache import Decoded, decode_files
 from convscope.data.checking.warn import (
     refuse_empty_classes,
+    warn_of_crossing_groups,
     warn_of_leaks,
     warn_of_passed_over,
     warn_of_unknown_ids,
@@ -24,21 +24,14 @@ from convscope.data.config import (
     SoundsConfig,
     WordsConfig,
 )
-from convscope.data.dataset import Dataset
+from convscope.data.dataset import BadFile, Dataset
 from convscope.data.decoding.sound_files import sound_decoder
 from convscope.data.exclude import find_excluded
 from convscope.data.hosts import Folder
-from convscope.data.listing.files import (
-    SOUND_SUFFIXES,
-    ClipFile,
-    Decoder,
-    Progress,
-    list_class_folders,
-    require_folder,
-)
-from convscope.data.listing.manifest import list_manifest
-from convscope.data.listing.skipped_files import classes_without_clips, passed_over
-from convscope.data.listing.words import list_words
+from convscope.data.labelling import Labelling
+from convscope.data.listing.files import ClipFile, Decoder, Progress
+from convscope.data.listing.listing import Listing, has_pattern, left_beside, list_clips
+from convscope.data.listing.skipped_files import classes_without_clips
 from convscope.errors import UserError, first_few
 from convscope.types import SPLITS
 
@@ -79,14 +72,16 @@ def load_dataset(
         known: Iterable[str] = dataset.ids.tolist()
         digests: dict[str, str] = {}
     else:
-        root, files, decoder = _list_files(config)
-        _tell_passed_over(config, root, files, for_training)
-        classes = _classes(config, files)
-        chosen = [file for file in files if file.label in classes]
-        decoded = decode_files(chosen, root, decoder, workers, progress)
-        dataset = _dataset(config, classes, decoded)
-        known = (file.id for file in files)
+        listing = list_clips(config)
+        _tell_passed_over(config, listing, for_training)
+        classes = _classes(config, listing.files)
+        chosen = listing.of(classes, config)
+        decoded = decode_files(chosen, listing.root, _decoder(config), workers, progress)
+        dataset = _dataset(config, classes, decoded, listing.unmatched)
+        known = (file.id for file in listing.files)
         digests = decoded.digests
+        if for_training and isinstance(config, Labelling) and config.group:
+            warn_of_crossing_groups(config.folder, config.group, chosen)
     dataset = _excluding(dataset, known)
     _refuse_many_bad_files(dataset)
     warn_of_notes(dataset)
@@ -105,7 +100,7 @@ def class_names(config: DataConfig) -> tuple[str, ...]:
     if config.names is not None:
         return config.names
     config = config.here()
-    return _classes(config, _list_files(config)[1])
+    return _classes(config, list_clips(config).files)
 
 
 def require_trainable(dataset: Dataset) -> None:
@@ -152,44 +147,26 @@ def _require_scored(dataset: Dataset) -> None:
         )
 
 
-def _list_files(config: DataConfig) -> tuple[Path, list[ClipFile], Decoder]:
-    """Where the data lie, which files they are and how they are decoded."""
-    if isinstance(config, ManifestConfig):
-        path = require_folder(config.folder, or_file=True)
-        path = path if path.is_file() else path / "manifest.csv"
-        return path.parent, list_manifest(path), sound_decoder(config)
-    root = require_folder(config.folder)
+def _decoder(config: DataConfig) -> Decoder:
+    """How the files are decoded."""
     if isinstance(config, ImagesConfig):
-        from convscope.data.decoding.images import image_decoder, list_images
+        from convscope.data.decoding.images import image_decoder
 
         decode = image_decoder(config)
-        return root, list_images(config), Decoder(decode.name, config.shape, np.uint8, decode)
+        return Decoder(decode.name, config.shape, np.uint8, decode)
     assert isinstance(config, SoundConfig), f"no loader for {type(config).__name__}"
-    if isinstance(config, WordsConfig):
-        return root, list_words(root), sound_decoder(config)
-    return root, list_class_folders(root, SOUND_SUFFIXES), sound_decoder(config)
+    return sound_decoder(config)
 
 
-def _tell_passed_over(
-    config: DataConfig, root: Path, files: Sequence[ClipFile], for_training: bool
-) -> None:
-    """Of folders of classes; a manifest names its files itself."""
+def _tell_passed_over(config: DataConfig, listing: Listing, for_training: bool) -> None:
+    """Of folders; a manifest names its files itself."""
     if isinstance(config, ManifestConfig):
         return
-    left = passed_over(root, files, _suffixes(config))
-    if for_training and config.names is None:
-        empty = classes_without_clips(root, files)
+    left = left_beside(listing, config)
+    if for_training and config.names is None and not has_pattern(config):
+        empty = classes_without_clips(listing.root, listing.files)
         refuse_empty_classes(config, empty, left, _EXPECTED[type(config)])
     warn_of_passed_over(config, left)
-
-
-def _suffixes(config: DataConfig) -> Collection[str]:
-    """Endings of the files that are read."""
-    if isinstance(config, ImagesConfig):
-        from convscope.data.decoding.images import SUFFIXES
-
-        return SUFFIXES
-    return SOUND_SUFFIXES
 
 
 def _classes(config: DataConfig, files: Sequence[ClipFile]) -> tuple[str, ...]:
@@ -240,8 +217,11 @@ def _refuse_many_bad_files(dataset: Dataset) -> None:
     )
 
 
-def _dataset(config: DataConfig, classes: tuple[str, ...], decoded: Decoded) -> Dataset:
+def _dataset(
+    config: DataConfig, classes: tuple[str, ...], decoded: Decoded, unmatched: Sequence[str]
+) -> Dataset:
     files = decoded.files
+    others = tuple(BadFile(id, "does not match data.pattern") for id in unmatched)
     label_of = {name: i for i, name in enumerate(classes)}
     split_of = {name: i for i, name in enumerate(SPLITS)}
     return Dataset(
@@ -253,6 +233,6 @@ def _dataset(config: DataConfig, classes: tuple[str, ...], decoded: Decoded) -> 
         ids=np.array([file.id for file in files], np.str_),
         exact=decoded.exact,
         fingerprint=decoded.fingerprint,
-        left_out=decoded.left_out,
+        left_out=(*others, *decoded.left_out),
         noted=decoded.noted,
     )

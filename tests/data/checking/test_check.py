@@ -194,3 +194,42 @@ def test_the_real_recordings_of_the_reports(real_data: Callable[[str], Path]) ->
     assert sum(counts["test"] for counts in report.counts.values()) == 175
     assert not report.unreadable
     assert not report.empty
+
+
+def test_groups_and_folds_are_counted_and_crossing_groups_named(
+    tmp_path: Path, write_sound: Make
+) -> None:
+    rng = np.random.default_rng(0)
+    for label in "ab":
+        for who in ("ann", "bob", "eve"):
+            for take in range(8):
+                path = tmp_path / f"{label}_{who}_{take}.wav"
+                write_sound(path, rng.integers(-9000, 9000, 400).astype(np.int16))
+    write_sound(tmp_path / "odd.wav", rng.integers(-9000, 9000, 400).astype(np.int16))
+    by_name = {"pattern": "{label}_{speaker}_{take}", "group": "speaker"}
+    report = check_folder(tmp_path, settings=by_name)
+    assert (report.layout, report.group, report.unmatched) == ("sounds", "speaker", ("odd.wav",))
+    assert [each.name for each in report.crossing] == ["ann", "bob", "eve"]
+    report = check_folder(tmp_path, settings={**by_name, "split": "stratified"})
+    assert report.crossing == ()
+    assert report.groups == {"train": 1, "validation": 1, "test": 1}
+    assert report.counts["a"] == {"train": 8, "validation": 8, "test": 8}
+    report = check_folder(tmp_path, settings={**by_name, "folds": {"n": 3}})
+    assert report.folds == {"a": [8, 8, 8], "b": [8, 8, 8]}
+    report = check_folder(tmp_path, settings={**by_name, "classes": ["a", "b"], "label": "take"})
+    assert report.counts == {}
+    json.dumps(asdict(report))
+
+
+def test_the_same_sound_is_found_on_two_sides_of_the_split_that_was_asked_for(
+    tmp_path: Path, write_sound: Make
+) -> None:
+    rng = np.random.default_rng(0)
+    for i in range(40):
+        path = tmp_path / f"{'ab'[i % 2]}_{i}.wav"
+        write_sound(path, rng.integers(-9000, 9000, 400).astype(np.int16))
+    for i in range(0, 40, 2):
+        shutil.copy(tmp_path / f"a_{i}.wav", tmp_path / f"a_{i}copy.wav")
+    settings = {"pattern": "{label}_{}", "split": "stratified"}
+    report = check_folder(tmp_path, settings=settings)
+    assert any(each.across_splits for each in report.duplicates)

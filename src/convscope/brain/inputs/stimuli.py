@@ -11,9 +11,8 @@ import soundfile
 from convscope.brain.inputs.arrays import place_of, read_names
 from convscope.brain.records import Stimuli, StimulusKind
 from convscope.brain.settings import StimuliSettings
-from convscope.data.decoding.images import SUFFIXES
 from convscope.data.decoding.sound_files import read_sound
-from convscope.data.listing.files import SOUND_SUFFIXES, Unreadable
+from convscope.data.listing.files import IMAGE_SUFFIXES, SOUND_SUFFIXES, Unreadable
 from convscope.errors import UserError, first_few, in_one_line
 from convscope.names import find_name
 
@@ -80,7 +79,7 @@ def _files(place: Path) -> dict[str, Path]:
     """
     found: dict[str, Path] = {}
     for path in sorted(place.rglob("*")):
-        if path.suffix.lower() in SOUND_SUFFIXES.union(SUFFIXES) and path.is_file():
+        if path.suffix.lower() in SOUND_SUFFIXES.union(IMAGE_SUFFIXES) and path.is_file():
             name = path.relative_to(place).with_suffix("").as_posix()
             if name in found:
                 raise UserError(

@@ -6,35 +6,26 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 from convscope.data.checking.file_facts import FileFacts, examine, image_facts, sound_facts
 from convscope.data.checking.mnist import check_mnist, idx_files
-from convscope.data.config import DATA_KINDS, ImagesConfig, SoundConfig
+from convscope.data.config import DataConfig, ImagesConfig, ManifestConfig, SoundConfig
 from convscope.data.dataset import BadFile
-from convscope.data.listing.files import (
-    SOUND_SUFFIXES,
-    ClipFile,
-    OnClosed,
-    Progress,
-    list_class_folders,
-    refuse_closed,
-    require_folder,
+from convscope.data.labelling import Labelling
+from convscope.data.listing.fields import (
+    CrossingGroup,
+    crossing_groups,
+    groups_by_split,
+    values_of,
 )
-from convscope.data.listing.manifest import list_manifest
+from convscope.data.listing.files import ClipFile, Progress, require_folder
+from convscope.data.listing.find import Layout, find_clips, layout_of
+from convscope.data.listing.folds import fold_numbers
+from convscope.data.listing.listing import Listing, has_pattern, left_beside
 from convscope.data.listing.notes import NoteKind
-from convscope.data.listing.skipped_files import (
-    PassedOver,
-    classes_without_clips,
-    links_out,
-    passed_over,
-)
-from convscope.data.listing.words import list_words
-from convscope.errors import UserError, first_few
-from convscope.settings import validated
+from convscope.data.listing.skipped_files import PassedOver, classes_without_clips, links_out
 from convscope.types import SPLITS, Split
-
-Layout: TypeAlias = Literal["words", "sounds", "manifest", "images", "mnist"]
 
 CLIPPED_SHARE = 0.001
 """A sound is clipped if this share of its samples stands at the full scale of 16 bits."""
@@ -81,6 +72,11 @@ class FolderReport:
         no_clips: class folders without any clip.
         passed_over: what else lies there and may have been meant as clips.
         links_out: class folders that are links to a place outside, with that place.
+        unmatched: files that do not match `data.pattern`.
+        group: the field whose groups stay on one side; None where none is named.
+        groups: how many of them have clips in each split.
+        crossing: groups with clips in several splits.
+        folds: files of each fold by class, broken ones too; None without `data.folds`.
     """
 
     folder: str
@@ -102,6 +98,11 @@ class FolderReport:
     no_clips: tuple[str, ...] = ()
     passed_over: tuple[PassedOver, ...] = ()
     links_out: tuple[str, ...] = ()
+    unmatched: tuple[str, ...] = ()
+    group: str | None = None
+    groups: dict[Split, int] | None = None
+    crossing: tuple[CrossingGroup, ...] = ()
+    folds: dict[str, list[int]] | None = None
 
 
 def check_folder(
@@ -128,21 +129,25 @@ def check_folder(
     if found := idx_files(path):
         counts, bad = check_mnist(path, progress)
         return FolderReport(str(folder), "mnist", len(found), counts, unreadable=tuple(bad))
-    layout, files, closed = _list_files(path)
-    facts = _examine_all(files, _facts_of(layout, settings or {}), workers, progress)
+    settings = settings or {}
+    closed: dict[Path, OSError] = {}
+    config, listing = find_clips(path, settings, closed.setdefault)
+    files = listing.of(_classes(config, listing), config)
+    facts_of = _facts_of(config, is_cut="seconds" in settings)
+    facts = _examine_all(files, facts_of, workers, progress)
     every = list(zip(files, facts, strict=True))
     usable = [(file, fact) for file, fact in every if fact.usable]
     rate_hz = _commonest(fact.rate_hz for _, fact in usable)
     seconds = _commonest(fact.seconds for _, fact in usable)
     return FolderReport(
         folder=str(folder),
-        layout=layout,
+        layout=layout_of(config),
         n_files=len(files),
         counts=_counts(files, [file for file, _ in usable]),
         rate_hz=rate_hz,
         seconds=seconds,
         unreadable=(
-            *closed,
+            *(_closed(path, *one) for one in closed.items()),
             *(BadFile(file.id, fact.reason) for file, fact in every if fact.reason),
         ),
         empty=tuple(file.id for file, fact in every if fact.empty),
@@ -154,63 +159,64 @@ def check_folder(
         off_rate=tuple(file.id for file, fact in usable if fact.rate_hz != rate_hz),
         odd_length=tuple(file.id for file, fact in usable if fact.seconds != seconds),
         duplicates=_duplicates(usable),
-        no_clips=() if layout == "manifest" else classes_without_clips(path, files),
-        passed_over=_passed_over(path, layout, files),
-        links_out=() if layout == "manifest" else links_out(path),
+        unmatched=listing.unmatched,
+        **_beside(config, listing),
+        **_of_groups(config, files),
     )
 
 
-def _passed_over(path: Path, layout: Layout, files: Sequence[ClipFile]) -> tuple[PassedOver, ...]:
-    from convscope.data.decoding.images import SUFFIXES as IMAGE_SUFFIXES
-
-    if layout == "manifest":
-        return ()
-    return passed_over(path, files, IMAGE_SUFFIXES if layout == "images" else SOUND_SUFFIXES)
-
-
-def _list_files(path: Path) -> tuple[Layout, list[ClipFile], list[BadFile]]:
-    """The files of a folder, taken for what most of them are, and folders that stayed closed."""
-    if path.is_file():
-        return "manifest", list_manifest(path), []
-    closed: dict[Path, OSError] = {}
-    layout, files = _list_class_folders(path, closed.setdefault)
-    if not files:
-        for folder, error in closed.items():
-            refuse_closed(folder, error)
-        left = first_few(map(str, passed_over(path, [], SOUND_SUFFIXES)))
-        raise UserError(
-            f"{path} holds neither sounds nor images: expected word/speaker_nohash_n.wav, "
-            f"class/file or train/class/file, or MNIST's four idx files"
-            f"{left and f', got {left}'}"
-        )
-    return layout, files, [_closed(path, *one) for one in closed.items()]
+def _classes(config: DataConfig, listing: Listing) -> set[str]:
+    """Those of the recipe, else all."""
+    return {file.label for file in listing.files} & set(
+        config.names or (file.label for file in listing.files)
+    )
 
 
-def _list_class_folders(path: Path, on_closed: OnClosed) -> tuple[Layout, list[ClipFile]]:
-    from convscope.data.decoding.images import SUFFIXES as IMAGE_SUFFIXES
+def _beside(config: DataConfig, listing: Listing) -> dict[str, Any]:
+    """What lies beside the clips; a manifest names its files itself."""
+    if isinstance(config, ManifestConfig):
+        return {}
+    found: dict[str, Any] = {
+        "passed_over": left_beside(listing, config),
+        "links_out": links_out(listing.root),
+    }
+    if not has_pattern(config):
+        found["no_clips"] = classes_without_clips(listing.root, listing.files)
+    return found
 
-    sounds = list_class_folders(path, SOUND_SUFFIXES, on_closed)
-    images = list_class_folders(path, IMAGE_SUFFIXES, on_closed)
-    if len(images) > len(sounds):
-        return "images", images
-    n_words = sum("_nohash_" in file.path.name for file in sounds)
-    if 2 * n_words > len(sounds) and sounds[0].id.count("/") == 1:
-        return "words", list_words(path, on_closed)
-    return "sounds", sounds
+
+def _of_groups(config: DataConfig, files: Sequence[ClipFile]) -> dict[str, Any]:
+    """Groups by split, those in several, and the clips of each fold."""
+    if not isinstance(config, Labelling):
+        return {}
+    found: dict[str, Any] = {}
+    if by := config.group or (config.folds and config.folds.n and config.folds.by):
+        groups = values_of(files, "data.group", by)
+        found |= {"group": by, "groups": groups_by_split(files, groups)}
+        found["crossing"] = crossing_groups(files, groups)
+    if config.folds:
+        numbers = fold_numbers(files, config.folds, config.group)
+        found["folds"] = _by_fold(files, numbers)
+    return found
+
+
+def _by_fold(files: Sequence[ClipFile], numbers: Sequence[int]) -> dict[str, list[int]]:
+    counts = Counter((file.label, fold) for file, fold in zip(files, numbers, strict=True))
+    labels = sorted({file.label for file in files})
+    folds = range(1, max(numbers, default=0) + 1)
+    return {label: [counts[label, fold] for fold in folds] for label in labels}
 
 
 def _closed(root: Path, folder: Path, error: OSError) -> BadFile:
     return BadFile(folder.relative_to(root).as_posix(), f"cannot be read ({error.strerror})")
 
 
-def _facts_of(layout: Layout, settings: Mapping[str, Any]) -> Callable[[Path], FileFacts]:
-    """What examines one file, as training under these settings would take it."""
-    config = validated(DATA_KINDS[layout], settings, "data")
+def _facts_of(config: DataConfig, is_cut: bool) -> Callable[[Path], FileFacts]:
+    """What examines one file, as training would take it; a sound whole unless it is cut."""
     if isinstance(config, ImagesConfig):
         return partial(image_facts, white_level=config.white_level)
-    assert isinstance(config, SoundConfig), f"no facts of {layout}"
-    n_times = config.n_times if "seconds" in settings else None
-    return partial(sound_facts, rate_hz=config.rate_hz, n_times=n_times)
+    assert isinstance(config, SoundConfig), f"no facts of {type(config).__name__}"
+    return partial(sound_facts, rate_hz=config.rate_hz, n_times=config.n_times if is_cut else None)
 
 
 def _examine_all(

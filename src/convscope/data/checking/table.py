@@ -23,6 +23,27 @@ def count_table(report: FolderReport) -> Table:
     return table
 
 
+def fold_table(report: FolderReport) -> Table:
+    """Files by class and fold."""
+    folds = report.folds or {}
+    sums = [sum(column) for column in zip(*folds.values(), strict=True)]
+    table = Table(box=box.SIMPLE, show_footer=True)
+    table.add_column("class", "in all")
+    for i, total in enumerate(sums, 1):
+        table.add_column(f"fold {i}", f"{total:,}", justify="right")
+    for label, counts in folds.items():
+        table.add_row(label, *(f"{n:,}" for n in counts))
+    return table
+
+
+def group_line(report: FolderReport) -> str:
+    """How many groups there are in each split; nothing where no group is named."""
+    if report.groups is None:
+        return ""
+    counts = ", ".join(f"{n:,} in {split}" for split, n in report.groups.items())
+    return f"groups by {report.group}: {counts}"
+
+
 FINDINGS = (
     ("unreadable", "unreadable"),
     ("empty", "empty"),
@@ -43,6 +64,8 @@ def problem_lines(report: FolderReport) -> Iterator[str]:
     """
     yield from (f"no clips    {label}: its folder gives none" for label in report.no_clips)
     yield from (f"passed over {each}" for each in report.passed_over)
+    yield from (f"unmatched   {id}: data.pattern says nothing of it" for id in report.unmatched)
+    yield from (f"group       {each}: in several splits" for each in report.crossing)
     for attribute, word in FINDINGS:
         findings = getattr(report, attribute)
         if attribute == "duplicates":

@@ -5,6 +5,9 @@ from collections.abc import Mapping, Sequence
 
 from convscope.data.config import DataConfig
 from convscope.data.dataset import Dataset
+from convscope.data.hosts import Folder
+from convscope.data.listing.fields import crossing_groups, values_of
+from convscope.data.listing.files import ClipFile
 from convscope.data.listing.skipped_files import PassedOver
 from convscope.errors import UserError, first_few
 
@@ -57,6 +60,26 @@ def warn_of_unknown_ids(config: DataConfig, unknown: Sequence[str]) -> None:
         first_few(map(repr, unknown)),
         " (a comment stands on a line of its own)" if commented else "",
     )
+
+
+def warn_of_crossing_groups(folder: Folder, field: str, files: Sequence[ClipFile]) -> None:
+    """Say which groups stand in several splits.
+
+    Args:
+        folder: of the data.
+        field: that names the groups.
+        files: what is trained on.
+    """
+    crossing = crossing_groups(files, values_of(files, "data.group", field))
+    if crossing:
+        log.warning(
+            "data.group=%s: %d groups in %s stand in several splits: %s: choose "
+            "data.split=stratified or data.folds to keep each on one side",
+            field,
+            len(crossing),
+            folder,
+            first_few(map(str, crossing)),
+        )
 
 
 def warn_of_leaks(dataset: Dataset, digests: Mapping[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Image files: which there are, and how one becomes a clip of a stated size."""
+"""How an image file becomes a clip of a stated size."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,16 +9,11 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from convscope.data.config import FULL_WHITE, ImagesConfig
 from convscope.data.decoding.library_warnings import caught
-from convscope.data.listing.files import ClipFile, Unreadable, list_class_folders, require_folder
+from convscope.data.listing.files import Unreadable
 from convscope.data.listing.notes import DecodedClip, notes_of
 
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF")
 """Pillow knows more, but some of those start other programs, such as EPS."""
-
-_JPEG, _PNG = (".jpg", ".jpeg", ".jpe", ".jfif"), (".png", ".apng")
-
-SUFFIXES = (*_JPEG, *_PNG, ".bmp", ".gif", ".webp", ".tif", ".tiff")
-"""The endings of these formats."""
 
 MOST_PIXELS = 64_000_000
 """A small file can claim to be a huge image: a larger one than this is not decoded."""
@@ -29,15 +24,6 @@ DARK = 64
 
 _Levels: TypeAlias = tuple[int, int] | None
 """The least and the greatest grey value of a picture with more than 8 bits."""
-
-
-def list_images(config: ImagesConfig) -> list[ClipFile]:
-    """The image files of `data.folder`: split/class/file, or class/file split by hash.
-
-    Raises:
-        UserError: the folder is not given or cannot be read.
-    """
-    return list_class_folders(require_folder(config.folder), SUFFIXES)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """Which clips a data folder or a list has: their class, their split, and what is passed over.
 
-In come a folder or a CSV file, out go `ClipFile` records; no clip is opened. It may import the
-settings of data (`config`, `hosts`), nothing else of data.
+In come a folder or a CSV file and a recipe's settings, out go `ClipFile` records: `listing` finds
+them (by folders, a list or a pattern), `splitting` parts them (by folders, hash, shares, lists or
+folds). No clip is opened. It may import the settings of data (`config`, `labelling`, `pattern`,
+`hosts`) and `disk`, nothing else of data.
 """

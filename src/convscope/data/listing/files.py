@@ -1,8 +1,8 @@
 """Which files a folder holds: their class, their split, and what a decoder makes of one."""
 
 import os
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NoReturn, TypeAlias
 
@@ -29,6 +29,14 @@ SOUND_SUFFIXES = frozenset(
 )
 """What libsndfile reads, but for what needs settings of its own, such as .raw."""
 
+IMAGE_SUFFIXES = frozenset(
+    {
+        *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng"),
+        *(".bmp", ".gif", ".webp", ".tif", ".tiff"),
+    }
+)
+"""Of the formats that are decoded."""
+
 SPLIT_FOLDERS: dict[str, Split] = {
     "train": "train",
     "val": "validation",
@@ -51,12 +59,14 @@ class ClipFile:
         id: its path below the data folder, with forward slashes.
         label: the name of its class, normalised, however a folder or a list spells it.
         split: the part that it belongs to.
+        fields: what else its path or its row says of it, by name; the label as well.
     """
 
     path: Path
     id: str
     label: str
     split: Split
+    fields: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "label", normalised(self.label))
@@ -202,7 +212,7 @@ def files_by_class(
 
 def class_folders(folder: Path, on_closed: OnClosed = refuse_closed) -> list[str]:
     """Names of the folders in `folder`, sorted; not of hidden ones or `_background_noise_`."""
-    entries = _entries(folder, on_closed)
+    entries = entries_of(folder, on_closed)
     return sorted(e.name for e in entries if e.name[0] not in "._" and e.is_dir())
 
 
@@ -225,7 +235,7 @@ def class_folder_ids(root: Path) -> list[str]:
 def _file_names(folder: Path, suffixes: Collection[str], on_closed: OnClosed) -> list[str]:
     return sorted(
         e.name
-        for e in _entries(folder, on_closed)
+        for e in entries_of(folder, on_closed)
         if os.path.splitext(e.name)[1].lower() in suffixes
         and not e.name.startswith(".")
         and not e.is_dir()
@@ -250,7 +260,8 @@ def _split_folders(root: Path, on_closed: OnClosed) -> dict[Split, Path] | None:
     return found if is_split else None
 
 
-def _entries(folder: Path, on_closed: OnClosed) -> list["os.DirEntry[str]"]:
+def entries_of(folder: Path, on_closed: OnClosed) -> list["os.DirEntry[str]"]:
+    """What lies in a folder; nothing in one that cannot be opened and that `on_closed` excuses."""
     try:
         with os.scandir(folder) as entries:
             return list(entries)

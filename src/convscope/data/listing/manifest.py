@@ -6,14 +6,15 @@ from collections.abc import Callable, Hashable
 from functools import lru_cache
 from pathlib import Path
 
+from convscope.data.labelling import LABEL, PATH, SPLIT
 from convscope.data.listing.files import SPLIT_FOLDERS, ClipFile, settle_splits
 from convscope.errors import UserError
 from convscope.names import find_path, normalised
 from convscope.types import Split
 
 
-def list_manifest(path: Path) -> list[ClipFile]:
-    """The files of a CSV with the columns `path`, `label` and, if wanted, `split`.
+def list_manifest(path: Path, label: str = LABEL) -> list[ClipFile]:
+    """The files of a CSV with the columns `path`, `label` and, if wanted, `split` and others.
 
     Paths count from the CSV's folder and lead to files in it, links followed: a list that came from
     elsewhere opens nothing else. The split is train, val, valid, validation or test; nothing means
@@ -21,28 +22,29 @@ def list_manifest(path: Path) -> list[ClipFile]:
 
     Args:
         path: the CSV, UTF-8.
+        label: the column that is the label. All columns but path and split are kept as fields.
 
     Raises:
         UserError: it cannot be read, lacks a column, a row is incomplete, leads out of the folder,
             or is of a file that another row has, however the two are written.
     """
-    rows = _rows(path)
-    files = [_clip_file(path, line, row) for line, row in rows]
+    rows = _rows(path, label)
+    files = [_clip_file(path, line, row, label) for line, row in rows]
     _refuse_outside_and_twice(path, [line for line, _ in rows], files)
     return settle_splits(files)
 
 
-def _rows(path: Path) -> list[tuple[int, dict[str, str | None]]]:
+def _rows(path: Path, label: str) -> list[tuple[int, dict[str, str | None]]]:
     """Every row with its line number."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, strict=True)
             columns = reader.fieldnames or []
-            for column in ("path", "label"):
+            for column in (PATH, label):
                 if column not in columns:
                     raise UserError(
                         f"data.folder: {path} has no column {column!r}: expected the columns "
-                        f"path, label and split, got {', '.join(columns) or 'an empty file'}"
+                        f"{_expected(label)}, got {', '.join(columns) or 'an empty file'}"
                     )
             return [(reader.line_num, row) for row in reader]
     except OSError as error:
@@ -50,22 +52,29 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str | None]]]:
     except (csv.Error, UnicodeDecodeError) as error:
         raise UserError(
             f"data.folder: {path} is no CSV in UTF-8 with commas ({error}): "
-            f"expected the columns path, label and split"
+            f"expected the columns {_expected(label)}"
         ) from None
 
 
-def _clip_file(manifest: Path, line: int, row: dict[str, str | None]) -> ClipFile:
+def _expected(label: str) -> str:
+    return f"{PATH}, {label} and {SPLIT}"
+
+
+def _clip_file(manifest: Path, line: int, row: dict[str, str | None], label: str) -> ClipFile:
     where = f"data.folder: line {line} of {manifest}"
-    name, label, part = ((row.get(c) or "").strip() for c in ("path", "label", "split"))
-    if not name or not label:
-        raise UserError(f"{where} has no {'label' if name else 'path'}: expected path,label,split")
+    texts = {key: value.strip() for key, value in row.items() if key and isinstance(value, str)}
+    name, part = texts.pop(PATH, ""), texts.pop(SPLIT, "")
+    if not name or not texts.get(label):
+        raise UserError(
+            f"{where} has no {label if name else PATH}: expected {PATH},{label},{SPLIT}"
+        )
     split: Split | None = SPLIT_FOLDERS.get(part.lower() or "train")
     if split is None:
         raise UserError(f"{where}: expected a split train, validation or test, got {part!r}")
     if "\0" in name:
         raise UserError(f"{where}: expected the path of a file, got {name!r}")
     path = find_path(manifest.parent / name)
-    return ClipFile(path, _id(manifest, name, path), label, split)
+    return ClipFile(path, _id(manifest, name, path), texts[label], split, texts)
 
 
 def _id(manifest: Path, name: str, path: Path) -> str:

@@ -36,12 +36,18 @@ def hashed_split(name: str) -> Split:
     return _split_at(hashed_percentage(name))
 
 
+def split_by_shares(name: str, shares: tuple[float, float, float]) -> Split:
+    """As `hashed_split`, with other shares of train, validation and test."""
+    _, validation, test = shares
+    return _split_at(hashed_percentage(name), 100 * validation, 100 * (validation + test))
+
+
 def held_out_split(name: str) -> Split:
     """90 % train and 10 % validation by hash, where the test set is given apart."""
     return "validation" if hashed_percentage(name) < 10 else "train"
 
 
-def _split_at(percentage: float) -> Split:
-    if percentage < 10:
+def _split_at(percentage: float, validation: float = 10, held_out: float = 20) -> Split:
+    if percentage < validation:
         return "validation"
-    return "test" if percentage < 20 else "train"
+    return "test" if percentage < held_out else "train"

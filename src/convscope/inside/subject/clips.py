@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.data.config import FULL_WHITE, ImagesConfig, SoundConfig
-from convscope.data.decoding.images import SUFFIXES, image_decoder
+from convscope.data.decoding.images import image_decoder
 from convscope.data.decoding.sound_files import decode_sound
-from convscope.data.listing.files import SOUND_SUFFIXES, Unreadable
+from convscope.data.listing.files import IMAGE_SUFFIXES, SOUND_SUFFIXES, Unreadable
 from convscope.errors import UserError, in_one_line
 from convscope.inside.subject.subject import Examples, Show
 from convscope.names import find_name
@@ -48,7 +48,7 @@ def examples_from(
     Raises:
         UserError: where there is no such folder, or nothing in it that can be used.
     """
-    suffixes = SUFFIXES if rate_hz is None else SOUND_SUFFIXES
+    suffixes = IMAGE_SUFFIXES if rate_hz is None else SOUND_SUFFIXES
     files = _files(folder, suffixes)
     labels = np.array([_label(file, classes) for file in files], np.int64)
     chosen = [files[i] for i in evenly(np.arange(len(files)), labels, most)]

@@ -1,4 +1,4 @@
-"""From recipes with grids to the distinct cells of a sweep. No data is opened here."""
+"""From recipes with grids to the distinct cells of a sweep. No clip is opened here."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,6 +11,7 @@ from convscope.errors import UserError
 from convscope.recipes import put, read_recipe
 from convscope.settings import validated
 from convscope.sweeps.planning.config import AXIS_SECTIONS, GridConfig, SweepConfig, matches, same
+from convscope.sweeps.planning.folds import with_all_folds
 from convscope.sweeps.planning.overrides import override
 from convscope.sweeps.planning.size import size_of
 from convscope.training.cell import Cell, make_cell
@@ -77,15 +78,18 @@ def make_sweep(
         UserError: as `read_sweep` does.
     """
     cells: dict[str, Cell] = {}
+    expanded = []
     for i, recipe in enumerate(recipes):
         try:
+            recipe = with_all_folds(recipe)
+            expanded.append(recipe)
             for cell in _cells(recipe, runs_code):
                 cells.setdefault(cell.name, cell)
         except UserError as error:
             raise UserError(f"{sources[i]}: {error}") if sources else error from None
     return SweepRecipe(
         name=f"{stem}-{_hash(cells)}",
-        recipes=tuple(dict(recipe) for recipe in recipes),
+        recipes=tuple(expanded),
         cells=tuple(cells.values()),
         config=_config(recipes),
     )
