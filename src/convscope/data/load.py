@@ -37,9 +37,11 @@ from convscope.types import SPLITS
 
 _EXPECTED: dict[type[DataConfig], str] = {
     WordsConfig: "word/speaker_nohash_n.wav (or .flac, .ogg)",
-    SoundsConfig: "class/file or train/class/file, with .wav, .flac, .ogg, .mp3, .aiff or the like",
+    SoundsConfig: "class/file or train/class/file, with .wav, .flac, .ogg, .mp3, .aiff or the like, "
+    "or names that data.pattern reads",
     ManifestConfig: "a row for each file, path,label,split",
-    ImagesConfig: "class/file or train/class/file, with .jpg or .png",
+    ImagesConfig: "class/file or train/class/file, with .jpg or .png, or names that data.pattern "
+    "reads",
 }
 
 

@@ -77,6 +77,6 @@ def _refuse_empty(path: Path, closed: Mapping[Path, OSError]) -> None:
     left = first_few(map(str, passed_over(path, [], SOUND_SUFFIXES)))
     raise UserError(
         f"{path} holds neither sounds nor images: expected word/speaker_nohash_n.wav, "
-        f"class/file or train/class/file, or MNIST's four idx files"
+        f"class/file or train/class/file, names that data.pattern reads, or MNIST's four idx files"
         f"{left and f', got {left}'}"
     )
