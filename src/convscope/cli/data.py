@@ -102,13 +102,14 @@ def manifest(
     from convscope.data.listing.files import require_folder
     from convscope.data.listing.find import find_clips, layout_of
     from convscope.data.listing.write_manifest import write_manifest
+    from convscope.data.splitting.split import chosen_clips
     from convscope.recipes import data_settings
 
     settings = data_settings(assignments or [])
     settings |= {"pattern": pattern} if pattern else {}
     config, listing = find_clips(require_folder(str(folder)), settings)
     names = config.names or {file.label for file in listing.files}
-    write_manifest(out, listing.of(names, config))
+    write_manifest(out, chosen_clips(listing, names, config))
     for id in listing.unmatched:
         warn(f"{id} does not match data.pattern and is left out")
     if layout_of(config) == "images":

@@ -32,13 +32,14 @@ from convscope.data.labelling import Labelling
 from convscope.data.listing.files import ClipFile, Decoder, Progress
 from convscope.data.listing.listing import Listing, has_pattern, left_beside, list_clips
 from convscope.data.listing.skipped_files import classes_without_clips
+from convscope.data.splitting.split import chosen_clips
 from convscope.errors import UserError, first_few
 from convscope.types import SPLITS
 
 _EXPECTED: dict[type[DataConfig], str] = {
     WordsConfig: "word/speaker_nohash_n.wav (or .flac, .ogg)",
-    SoundsConfig: "class/file or train/class/file, with .wav, .flac, .ogg, .mp3, .aiff or the like, "
-    "or names that data.pattern reads",
+    SoundsConfig: "class/file or train/class/file, with .wav, .flac, .ogg, .mp3 or the like, or "
+    "names that data.pattern reads",
     ManifestConfig: "a row for each file, path,label,split",
     ImagesConfig: "class/file or train/class/file, with .jpg or .png, or names that data.pattern "
     "reads",
@@ -77,7 +78,7 @@ def load_dataset(
         listing = list_clips(config)
         _tell_passed_over(config, listing, for_training)
         classes = _classes(config, listing.files)
-        chosen = listing.of(classes, config)
+        chosen = chosen_clips(listing, classes, config)
         decoded = decode_files(chosen, listing.root, _decoder(config), workers, progress)
         dataset = _dataset(config, classes, decoded, listing.unmatched)
         known = (file.id for file in listing.files)

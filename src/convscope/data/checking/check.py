@@ -21,10 +21,11 @@ from convscope.data.listing.fields import (
 )
 from convscope.data.listing.files import ClipFile, Progress, require_folder
 from convscope.data.listing.find import Layout, find_clips, layout_of
-from convscope.data.listing.folds import fold_numbers
 from convscope.data.listing.listing import Listing, has_pattern, left_beside
 from convscope.data.listing.notes import NoteKind
 from convscope.data.listing.skipped_files import PassedOver, classes_without_clips, links_out
+from convscope.data.splitting.folds import fold_numbers
+from convscope.data.splitting.split import chosen_clips
 from convscope.types import SPLITS, Split
 
 CLIPPED_SHARE = 0.001
@@ -132,7 +133,7 @@ def check_folder(
     settings = settings or {}
     closed: dict[Path, OSError] = {}
     config, listing = find_clips(path, settings, closed.setdefault)
-    files = listing.of(_classes(config, listing), config)
+    files = chosen_clips(listing, _classes(config, listing), config)
     facts_of = _facts_of(config, is_cut="seconds" in settings)
     facts = _examine_all(files, facts_of, workers, progress)
     every = list(zip(files, facts, strict=True))

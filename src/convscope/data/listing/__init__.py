@@ -1,7 +1,6 @@
-"""Which clips a data folder or a list has: their class, their split, and what is passed over.
+"""Which clips a data folder or a list has: their class, their fields, and what is passed over.
 
 In come a folder or a CSV file and a recipe's settings, out go `ClipFile` records: `listing` finds
-them (by folders, a list or a pattern), `splitting` parts them (by folders, hash, shares, lists or
-folds). No clip is opened. It may import the settings of data (`config`, `labelling`, `pattern`,
+them by folders, a list or a pattern, in the splits that these say. No clip is opened. It may import the settings of data (`config`, `labelling`, `pattern`,
 `hosts`) and `disk`, nothing else of data.
 """

@@ -19,7 +19,6 @@ from convscope.data.listing.files import (
 from convscope.data.listing.manifest import list_manifest
 from convscope.data.listing.matched import list_matched
 from convscope.data.listing.skipped_files import PassedOver, passed_over
-from convscope.data.listing.splitting import split_files
 from convscope.data.listing.words import list_words
 from convscope.data.pattern import PathPattern
 from convscope.errors import UserError
@@ -38,15 +37,6 @@ class Listing:
     root: Path
     files: tuple[ClipFile, ...]
     unmatched: tuple[str, ...] = ()
-
-    def of(self, classes: Collection[str], config: DataConfig) -> list[ClipFile]:
-        """The clips of some classes, in the splits that the recipe asks for.
-
-        Raises:
-            UserError: as `split_files` does.
-        """
-        chosen = [file for file in self.files if file.label in classes]
-        return split_files(chosen, config, self.root) if isinstance(config, Labelling) else chosen
 
 
 def suffixes_of(config: DataConfig) -> Collection[str]:

@@ -5,8 +5,8 @@ from typing import Any
 
 from convscope.data.config import DATA_KINDS
 from convscope.data.labelling import FoldsConfig, Labelling
-from convscope.data.listing.folds import fold_numbers
 from convscope.data.listing.listing import list_clips
+from convscope.data.splitting.folds import fold_numbers
 from convscope.errors import UserError
 from convscope.settings import validated
 

@@ -1,19 +1,31 @@
 """The split that a recipe asks for: as files lie, by hash, exact shares, lists or folds."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
+from convscope.data.config import DataConfig
 from convscope.data.labelling import Labelling
-from convscope.data.listing.division import dealt
 from convscope.data.listing.fields import values_of
 from convscope.data.listing.files import ClipFile
-from convscope.data.listing.folds import split_by_folds
-from convscope.data.listing.split_lists import split_by_lists
+from convscope.data.listing.listing import Listing
 from convscope.data.listing.splits import split_by_shares
+from convscope.data.splitting.division import dealt
+from convscope.data.splitting.folds import split_by_folds
+from convscope.data.splitting.lists import split_by_lists
 from convscope.errors import UserError
 from convscope.types import SPLITS
+
+
+def chosen_clips(listing: Listing, classes: Collection[str], config: DataConfig) -> list[ClipFile]:
+    """The clips of some classes, in the splits that the recipe asks for.
+
+    Raises:
+        UserError: as `split_files` does.
+    """
+    chosen = [file for file in listing.files if file.label in classes]
+    return split_files(chosen, config, listing.root) if isinstance(config, Labelling) else chosen
 
 
 def split_files(files: Sequence[ClipFile], config: Labelling, root: Path) -> list[ClipFile]:

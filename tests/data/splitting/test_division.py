@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convscope.data.listing import division as module
-from convscope.data.listing.division import dealt, in_turn, rounded
+from convscope.data.splitting import division as module
+from convscope.data.splitting.division import dealt, in_turn, rounded
 
 SHARES = [0.8, 0.1, 0.1]
 

@@ -15,6 +15,7 @@ from convscope.data.listing.listing import left_beside, list_clips
 from convscope.data.listing.manifest import list_manifest
 from convscope.data.listing.splits import hashed_split
 from convscope.data.listing.write_manifest import write_manifest
+from convscope.data.splitting.split import chosen_clips
 from convscope.errors import UserError
 from convscope.settings import validated
 from convscope.types import SPLITS
@@ -52,7 +53,7 @@ def environment(tmp_path: Path) -> Path:
 def listed(root: Path, kind: type[DataConfig] = SoundsConfig, **values: Any) -> list[ClipFile]:
     config = validated(kind, {"folder": str(root), **values}, "data")
     listing = list_clips(config)
-    return listing.of({file.label for file in listing.files}, config)
+    return chosen_clips(listing, {file.label for file in listing.files}, config)
 
 
 def counts(files: list[ClipFile]) -> dict[tuple[str, str], int]:

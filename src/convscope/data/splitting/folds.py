@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from convscope.data.labelling import FoldsConfig, Labelling
-from convscope.data.listing.division import dealt, in_turn
 from convscope.data.listing.fields import values_of
 from convscope.data.listing.files import ClipFile
+from convscope.data.splitting.division import dealt, in_turn
 from convscope.errors import UserError, first_few
 from convscope.types import Split
 
